@@ -1,0 +1,113 @@
+/// @file
+/// Auditor: what a host uses.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "modelaudit/budget.hpp"
+#include "modelaudit/export.hpp"
+#include "modelaudit/policy.hpp"
+#include "modelaudit/scan_result.hpp"
+#include "modelaudit/scanner.hpp"
+
+namespace modelaudit {
+
+class CacheManager;
+
+/// How files are read.
+enum class ReadStrategy : std::uint8_t {
+  automatic,   ///< mapped on local file systems, positioned on network ones
+  mapped,      ///< memory-mapped; a guard survives a file that is truncated meanwhile
+  positioned,  ///< pread; no mapping and no signal handler
+};
+
+/// What is going on, for a progress display.
+struct Progress {
+  std::string_view path;          ///< file being scanned
+  std::uint64_t files_done = 0;
+  std::uint64_t files_total = 0;  ///< known so far
+  std::uint64_t bytes_done = 0;   ///< of this file
+  std::uint64_t bytes_total = 0;  ///< of this file
+};
+
+/// Called from scanning threads, one call at a time.
+using ProgressCallback = std::function<void(const Progress&)>;
+
+struct CacheOptions {
+  bool enabled = true;                           ///< configuration key `cache_enabled`
+  std::filesystem::path dir;                     ///< configuration key `cache_dir`; empty: the user's cache folder
+  std::uint64_t max_bytes = std::uint64_t{512} << 20;
+};
+
+/// Everything a host can set. A plain value.
+struct Options {
+  Limits limits;
+  bool strict = false;    ///< unknown files inside folders are inconclusive too; identity hits are not trusted
+  bool deep = false;      ///< sweep declared weight regions
+  unsigned threads = 0;   ///< for folders; 0: one per core
+  ReadStrategy read = ReadStrategy::automatic;
+  std::vector<std::string> scanners;           ///< only these ids; empty: all
+  std::vector<std::string> excluded_scanners;
+  Policy policy;
+  CacheOptions cache;
+  ProgressCallback progress;
+  std::stop_token stop;
+};
+
+/// Scans files. Made once, used from any number of threads.
+class MODELAUDIT_EXPORT Auditor {
+ public:
+  /// @throws Error for an option that is wrong or contradicts another, and for a cache folder that was asked for
+  ///         explicitly and cannot be used.
+  explicit Auditor(Options options = {}, ScannerRegistry registry = ScannerRegistry::builtin());
+  /// The same with a cache of the host's own; `cache` outlives the Auditor.
+  Auditor(Options options, ScannerRegistry registry, std::shared_ptr<CacheManager> cache);
+  ~Auditor();
+  Auditor(Auditor&&) noexcept;
+  Auditor& operator=(Auditor&&) noexcept;
+
+  /// Scans a file or a folder (recursively, in parallel, report in sorted order).
+  /// Nothing about the target throws: a missing path is an entry of ScanReport::errors.
+  ScanReport scan(const std::filesystem::path& target) const;
+  /// Several targets as one report; a target named twice is scanned once.
+  ScanReport scan(std::span<const std::filesystem::path> targets) const;
+
+  /// Scans one regular file and everything inside it. A symbolic link is followed. What cannot be opened or read is
+  /// a gap of kind io_error.
+  ScanResult scan_file(const std::filesystem::path& path) const;
+  /// Scans a model that is already in memory. `name` is a hint and what reports show.
+  ScanResult scan_bytes(std::span<const std::byte> bytes, std::string_view name) const;
+  /// Scans what the host has opened and will load through the same descriptor: no gap between check and load.
+  /// The descriptor's position is left alone; it stays open.
+  ScanResult scan_fd(int fd, std::string_view name) const;
+  /// As scan_file(), with a progress callback and a time limit of its own (3,600 s unless told otherwise).
+  ScanResult scan_large_file(const std::filesystem::path& path, ProgressCallback progress = {},
+                             std::chrono::milliseconds time_limit = std::chrono::milliseconds{3'600'000}) const;
+
+  const ScannerRegistry& registry() const noexcept;
+  const Options& options() const noexcept;
+  /// The cache in use, or nullptr.
+  CacheManager* cache() const noexcept;
+  /// Why the cache is off although the options ask for it; empty when there is nothing to say.
+  std::string_view cache_warning() const noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// "0.1.0"
+MODELAUDIT_EXPORT std::string_view library_version() noexcept;
+
+}  // namespace modelaudit
