@@ -85,6 +85,7 @@ class MODELAUDIT_EXPORT MemoryCharge {
   MemoryCharge(const MemoryCharge&) = delete;
   MemoryCharge& operator=(const MemoryCharge&) = delete;
 
+  Budget& budget() noexcept { return budget_; }
   /// Charges `bytes` more; throws Malformed (limit).
   void add(std::uint64_t bytes) {
     budget_.charge_memory(bytes);

@@ -1,0 +1,23 @@
+include(CMakePackageConfigHelpers)
+install(TARGETS modelaudit EXPORT modelaudit-targets
+  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT modelaudit-targets NAMESPACE modelaudit:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/modelaudit)
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/modelaudit-config.cmake.in
+  ${CMAKE_CURRENT_BINARY_DIR}/modelaudit-config.cmake
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/modelaudit)
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/modelaudit-config-version.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/modelaudit-config.cmake
+              ${CMAKE_CURRENT_BINARY_DIR}/modelaudit-config-version.cmake
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/modelaudit)
+set(MODELAUDIT_PC_LIBS_PRIVATE "-lboost_filesystem -lboost_iostreams -lfmt -lcrypto -lz -lbz2 -llzma -lzstd -llz4 -lsimdjson -lpthread")
+if(BUILD_SHARED_LIBS)
+  set(MODELAUDIT_PC_CFLAGS "")
+else()
+  set(MODELAUDIT_PC_CFLAGS "-DMODELAUDIT_STATIC_DEFINE")
+endif()
+configure_file(${PROJECT_SOURCE_DIR}/cmake/modelaudit.pc.in ${CMAKE_CURRENT_BINARY_DIR}/modelaudit.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/modelaudit.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

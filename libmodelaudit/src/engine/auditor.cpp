@@ -1,0 +1,164 @@
+#include "modelaudit/auditor.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "engine/engine.hpp"
+#include "engine/walk.hpp"
+#include "io/file.hpp"
+#include "modelaudit/cache.hpp"
+
+namespace modelaudit {
+namespace {
+
+constexpr unsigned k_most_threads = 256;
+
+ScannerRegistry selected(ScannerRegistry registry, const Options& options) {
+  registry.select(options.scanners, options.excluded_scanners);
+  return registry;
+}
+
+/// A result whose only gap is that nothing recognised the file itself.
+bool is_unknown(const ScanResult& result) {
+  const auto& gaps = result.coverage.gaps;
+  return gaps.size() == 1 && gaps.front().where.members.empty() &&
+         (gaps.front().kind == GapKind::unrecognised || gaps.front().kind == GapKind::empty) && result.findings.empty();
+}
+
+}  // namespace
+
+struct Auditor::Impl {
+  Impl(Options given, ScannerRegistry scanners)
+      : options(std::move(given)), registry(selected(std::move(scanners), options)), engine(registry, options) {
+    validate(options.policy);
+    for (const auto& scanner : registry.all()) {
+      const auto& extensions = scanner->info().extensions;
+      model_extensions.insert(model_extensions.end(), extensions.begin(), extensions.end());
+    }
+  }
+
+  ScanResult scan_path(const std::filesystem::path& path, std::string_view shown, const Limits& limits) const;
+  ScanResult finish(ScanResult result) const {
+    apply(options.policy, result);
+    return result;
+  }
+  void scan_all(const std::vector<engine::WalkedFile>& files, std::vector<ScanResult>& results) const;
+  bool has_model_extension(const std::string& path) const {
+    return std::any_of(model_extensions.begin(), model_extensions.end(), [&](const std::string& e) { return path.ends_with(e); });
+  }
+
+  Options options;
+  ScannerRegistry registry;
+  engine::Engine engine;
+  std::vector<std::string> model_extensions;
+  std::shared_ptr<CacheManager> cache;
+  std::string cache_warning;
+  mutable std::mutex progress_mutex;
+};
+
+ScanResult Auditor::Impl::scan_path(const std::filesystem::path& path, std::string_view shown, const Limits& limits) const {
+  const auto fd = io::open_regular(path);
+  if (!fd) {
+    ScanResult result;
+    result.path = shown;
+    result.deterministic = false;
+    Location where;
+    where.path = result.path;
+    result.coverage.gaps.push_back({GapKind::io_error, fd.error().what, std::move(where)});
+    return result;
+  }
+  return engine.scan_descriptor(fd->get(), path.filename().string(), shown, limits).result;
+}
+
+void Auditor::Impl::scan_all(const std::vector<engine::WalkedFile>& files, std::vector<ScanResult>& results) const {
+  results.resize(files.size());
+  std::atomic<std::size_t> next{0};
+  std::atomic<std::size_t> done{0};
+  const auto work = [&] {
+    while (!options.stop.stop_requested()) {
+      const std::size_t i = next.fetch_add(1);
+      if (i >= files.size()) return;
+      results[i] = scan_path(files[i].path, files[i].shown, options.limits);
+      const std::size_t finished = done.fetch_add(1) + 1;
+      if (options.progress) {
+        const std::lock_guard lock(progress_mutex);
+        options.progress({files[i].shown, finished, files.size(), results[i].coverage.size, results[i].coverage.size});
+      }
+    }
+  };
+  const unsigned wanted = options.threads != 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+  const std::size_t workers = std::min<std::size_t>({wanted, files.size(), k_most_threads});
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 1; i < workers; ++i) threads.emplace_back(work);
+  work();
+  threads.clear();
+  // Files that an interruption kept from being begun are no results.
+  results.erase(std::remove_if(results.begin(), results.end(), [](const ScanResult& r) { return r.path.empty(); }), results.end());
+}
+
+Auditor::Auditor(Options options, ScannerRegistry registry)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(registry))) {}
+Auditor::Auditor(Options options, ScannerRegistry registry, std::shared_ptr<CacheManager> cache)
+    : Auditor(std::move(options), std::move(registry)) {
+  impl_->cache = std::move(cache);
+}
+Auditor::~Auditor() = default;
+Auditor::Auditor(Auditor&&) noexcept = default;
+Auditor& Auditor::operator=(Auditor&&) noexcept = default;
+
+ScanReport Auditor::scan(const std::filesystem::path& target) const { return scan(std::span(&target, 1)); }
+
+ScanReport Auditor::scan(std::span<const std::filesystem::path> targets) const {
+  const auto started = std::chrono::steady_clock::now();
+  ScanReport report;
+  const std::vector<engine::WalkedFile> files = engine::walk(targets, report);
+  std::vector<ScanResult> results;
+  impl_->scan_all(files, results);
+  std::size_t at = 0;
+  for (ScanResult& result : results) {
+    while (files[at].shown != result.path) ++at;
+    const bool listed_only = files[at].from_folder && !impl_->options.strict && is_unknown(result) &&
+                             !(result.coverage.size == 0 && impl_->has_model_extension(result.path));
+    if (listed_only) {
+      report.unknown.push_back(std::move(result.path));
+    } else {
+      report.files.push_back(impl_->finish(std::move(result)));
+    }
+  }
+  report.interrupted = impl_->options.stop.stop_requested();
+  report.duration_us = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count());
+  return report;
+}
+
+ScanResult Auditor::scan_file(const std::filesystem::path& path) const {
+  return impl_->finish(impl_->scan_path(path, path.string(), impl_->options.limits));
+}
+
+ScanResult Auditor::scan_bytes(std::span<const std::byte> bytes, std::string_view name) const {
+  return impl_->finish(impl_->engine.scan_buffer(bytes, name).result);
+}
+
+ScanResult Auditor::scan_fd(int fd, std::string_view name) const {
+  return impl_->finish(impl_->engine.scan_descriptor(fd, name, name).result);
+}
+
+ScanResult Auditor::scan_large_file(const std::filesystem::path& path, ProgressCallback progress,
+                                    std::chrono::milliseconds time_limit) const {
+  Limits limits = impl_->options.limits;
+  limits.time = time_limit;
+  ScanResult result = impl_->finish(impl_->scan_path(path, path.string(), limits));
+  if (progress) progress({result.path, 1, 1, result.coverage.size, result.coverage.size});
+  return result;
+}
+
+const ScannerRegistry& Auditor::registry() const noexcept { return impl_->registry; }
+const Options& Auditor::options() const noexcept { return impl_->options; }
+CacheManager* Auditor::cache() const noexcept { return impl_->cache.get(); }
+std::string_view Auditor::cache_warning() const noexcept { return impl_->cache_warning; }
+
+std::string_view library_version() noexcept { return MODELAUDIT_VERSION; }
+
+}  // namespace modelaudit

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "modelaudit/scan_result.hpp"
+
+namespace modelaudit::engine {
+
+/// One file to scan.
+struct WalkedFile {
+  std::filesystem::path path;   ///< what is opened
+  std::string shown;            ///< what reports say
+  bool from_folder = false;     ///< found by walking, not named by the caller
+};
+
+/// Lists what is to be scanned below the targets, in a stable order, and puts what cannot be scanned (missing,
+/// unreadable, special files, broken links) into `report`. Folders are walked in byte order of their names, links to
+/// folders are not entered, a file reached twice is listed once.
+std::vector<WalkedFile> walk(std::span<const std::filesystem::path> targets, ScanReport& report);
+
+}  // namespace modelaudit::engine

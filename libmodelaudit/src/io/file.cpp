@@ -1,0 +1,186 @@
+#include "io/file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <boost/iostreams/device/mapped_file.hpp>
+#include <cerrno>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "io/mapping_guard.hpp"
+
+namespace modelaudit::io {
+namespace {
+
+constexpr std::int64_t k_ns_per_s = 1'000'000'000;
+
+Failure failure_from_errno(int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR: return {Errc::not_found, 0, "no such file"};
+    case EACCES:
+    case EPERM: return {Errc::refused, 0, "permission denied"};
+    case ELOOP: return {Errc::io_error, 0, "too many levels of symbolic links"};
+    case ENXIO: return {Errc::unsupported, 0, "not a regular file"};
+    case EMFILE:
+    case ENFILE: return {Errc::io_error, 0, "too many open files"};
+    default: return {Errc::io_error, 0, "cannot be opened or read"};
+  }
+}
+
+// Magic numbers of linux/magic.h and of the FUSE, CIFS and NFS modules: a mapping there may fault for reasons of the
+// network, long after the file was opened.
+bool is_remote(int fd) {
+  struct statfs info{};
+  if (fstatfs(fd, &info) != 0) return false;
+  switch (static_cast<std::uint32_t>(info.f_type)) {
+    case 0x6969:      // NFS
+    case 0x65735546:  // FUSE
+    case 0xFF534D42:  // CIFS
+    case 0xFE534D42:  // SMB2
+    case 0x517B:      // SMB
+    case 0x01021997:  // 9P
+    case 0x5346414F:  // AFS
+    case 0x00C36400:  // Ceph
+      return true;
+    default: return false;
+  }
+}
+
+class MappedReader final : public FileReader {
+ public:
+  static std::unique_ptr<MappedReader> open(int fd, std::uint64_t size) {
+    try {
+      auto reader = std::unique_ptr<MappedReader>(new MappedReader);
+      boost::iostreams::mapped_file_params params;
+      // Through the descriptor that was checked, never through the name again.
+      params.path = "/proc/self/fd/" + std::to_string(fd);
+      params.flags = boost::iostreams::mapped_file::readonly;
+      params.length = static_cast<std::size_t>(size);
+      reader->source_.open(params);
+      if (!reader->source_.is_open() || reader->source_.size() < size) return nullptr;
+      reader->guard_.emplace(reader->source_.data(), reader->source_.size());
+      if (!reader->guard_->armed()) return nullptr;
+      reader->size_ = size;
+      return reader;
+    } catch (const std::ios_base::failure&) {
+      return nullptr;  // the caller reads by position instead
+    }
+  }
+
+  std::uint64_t size() const noexcept override { return size_; }
+  ByteView bytes(std::uint64_t offset, std::uint64_t length) override {
+    const std::span<const char> all(source_.data(), static_cast<std::size_t>(size_));
+    return ByteView(std::as_bytes(all.subspan(offset, length)), offset);
+  }
+  void read_into(std::uint64_t offset, std::span<std::byte> into) override {
+    const auto from = bytes(offset, into.size()).span();
+    std::copy(from.begin(), from.end(), into.begin());
+  }
+  bool is_mapped() const noexcept override { return true; }
+  bool shrank() const noexcept override { return guard_->faulted(); }
+
+ private:
+  MappedReader() = default;
+
+  boost::iostreams::mapped_file_source source_;
+  std::optional<MappingGuard> guard_;
+  std::uint64_t size_ = 0;
+};
+
+class PositionedReader final : public FileReader {
+ public:
+  PositionedReader(int fd, std::uint64_t size) : fd_(fd), size_(size) {}
+
+  std::uint64_t size() const noexcept override { return size_; }
+  ByteView bytes(std::uint64_t offset, std::uint64_t length) override {
+    // A range inside one that is kept already is served from there; views must live as long as the reader.
+    const auto after = kept_.upper_bound(offset);
+    if (after != kept_.begin()) {
+      const auto& [start, block] = *std::prev(after);
+      if (offset + length <= start + block.size()) {
+        return ByteView(std::span(block).subspan(offset - start, length), offset);
+      }
+    }
+    std::vector<std::byte> block(length);
+    read_into(offset, block);
+    auto& slot = kept_[offset];
+    // A shorter block at the same start may still be in use by an earlier view.
+    if (!slot.empty()) retired_.push_back(std::move(slot));
+    slot = std::move(block);
+    return ByteView(slot, offset);
+  }
+  void read_into(std::uint64_t offset, std::span<std::byte> into) override {
+    while (!into.empty()) {
+      const ssize_t got = pread(fd_, into.data(), into.size(), static_cast<off_t>(offset));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) throw_malformed(Errc::io_error, offset, "the file cannot be read here");
+      if (got == 0) {
+        shrank_ = true;
+        throw_malformed(Errc::changed, offset, "the file became shorter while it was read");
+      }
+      offset += static_cast<std::uint64_t>(got);
+      into = into.subspan(static_cast<std::size_t>(got));
+    }
+  }
+  bool is_mapped() const noexcept override { return false; }
+  bool shrank() const noexcept override { return shrank_; }
+
+ private:
+  int fd_;
+  std::uint64_t size_;
+  std::map<std::uint64_t, std::vector<std::byte>> kept_;
+  std::vector<std::vector<std::byte>> retired_;
+  bool shrank_ = false;
+};
+
+}  // namespace
+
+Descriptor::~Descriptor() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+FileReader::~FileReader() = default;
+
+Result<Descriptor> open_regular(const std::filesystem::path& path) {
+  Descriptor fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+  if (!fd) return failure_from_errno(errno);
+  struct stat info{};
+  if (fstat(fd.get(), &info) != 0) return failure_from_errno(errno);
+  if (S_ISDIR(info.st_mode)) return Failure{Errc::unsupported, 0, "is a folder"};
+  if (!S_ISREG(info.st_mode)) return Failure{Errc::unsupported, 0, "not a regular file"};
+  return fd;
+}
+
+Result<FileIdentity> identity_of(int fd) {
+  struct stat info{};
+  if (fstat(fd, &info) != 0) return failure_from_errno(errno);
+  FileIdentity identity;
+  identity.device = static_cast<std::uint64_t>(info.st_dev);
+  identity.inode = static_cast<std::uint64_t>(info.st_ino);
+  identity.size = static_cast<std::uint64_t>(info.st_size);
+  identity.mtime_ns = static_cast<std::int64_t>(info.st_mtim.tv_sec) * k_ns_per_s + info.st_mtim.tv_nsec;
+  identity.ctime_ns = static_cast<std::int64_t>(info.st_ctim.tv_sec) * k_ns_per_s + info.st_ctim.tv_nsec;
+  identity.link_count = static_cast<std::uint32_t>(info.st_nlink);
+  return identity;
+}
+
+Result<std::unique_ptr<FileReader>> open_reader(int fd, std::uint64_t size, ReadStrategy strategy) {
+  const bool map = strategy == ReadStrategy::mapped || (strategy == ReadStrategy::automatic && !is_remote(fd));
+  // An empty file cannot be mapped; it is an ordinary input all the same.
+  if (map && size > 0) {
+    if (auto reader = MappedReader::open(fd, size)) return std::unique_ptr<FileReader>(std::move(reader));
+  }
+  return std::unique_ptr<FileReader>(std::make_unique<PositionedReader>(fd, size));
+}
+
+}  // namespace modelaudit::io

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "modelaudit/auditor.hpp"
+#include "modelaudit/bytes.hpp"
+#include "modelaudit/result.hpp"
+#include "modelaudit/trace.hpp"
+
+namespace modelaudit::io {
+
+/// A descriptor that closes itself.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  ~Descriptor();
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  int get() const noexcept { return fd_; }
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+/// Opens a regular file for reading without ever blocking (FIFOs, devices: refused), following links.
+Result<Descriptor> open_regular(const std::filesystem::path& path);
+
+/// Identity of an open file; `path` is left empty.
+Result<FileIdentity> identity_of(int fd);
+
+/// A file opened once: bytes by range, mapped or by position. Views live as long as the object.
+class FileReader {
+ public:
+  virtual ~FileReader();
+  /// Size when it was opened, in bytes.
+  virtual std::uint64_t size() const noexcept = 0;
+  /// A range that lies inside the file. Throws Malformed (io_error, changed) when it cannot be read any more.
+  virtual ByteView bytes(std::uint64_t offset, std::uint64_t length) = 0;
+  /// Reads into a buffer of the caller's; for readers that cannot keep what they read.
+  virtual void read_into(std::uint64_t offset, std::span<std::byte> into) = 0;
+  /// True when views cost nothing and any range may be asked for at once.
+  virtual bool is_mapped() const noexcept = 0;
+  /// True once the file is known to be shorter than it was when it was opened.
+  virtual bool shrank() const noexcept = 0;
+};
+
+/// Opens a reader on a descriptor that stays the caller's and outlives the reader.
+/// Mapping falls back to positioned reads where it cannot be had.
+Result<std::unique_ptr<FileReader>> open_reader(int fd, std::uint64_t size, ReadStrategy strategy);
+
+}  // namespace modelaudit::io
