@@ -1,0 +1,32 @@
+# Runs the table generator on small tables: good ones pass, each kind of bad one fails.
+set(dangerous_header "module\tname\tseverity\twhy\n")
+set(safe_header "module\tname\tframework\n")
+file(MAKE_DIRECTORY ${WORK})
+file(WRITE ${WORK}/python2.tsv "module\tname\tnew_module\tnew_name\n__builtin__\t*\tbuiltins\t*\n")
+file(WRITE ${WORK}/aliases.tsv "component\tmodule\n_os\tos\n")
+
+function(expect outcome what dangerous safe)
+  file(WRITE ${WORK}/dangerous.tsv "${dangerous}")
+  file(WRITE ${WORK}/safe.tsv "${safe}")
+  execute_process(
+    COMMAND ${TABLEGEN} ${WORK}/out.hpp ${WORK}/dangerous.tsv ${WORK}/safe.tsv ${WORK}/python2.tsv ${WORK}/aliases.tsv
+    RESULT_VARIABLE status ERROR_VARIABLE text)
+  if(outcome STREQUAL "passes" AND NOT status EQUAL 0)
+    message(FATAL_ERROR "${what} was refused: ${text}")
+  elseif(outcome STREQUAL "fails" AND status EQUAL 0)
+    message(FATAL_ERROR "${what} was accepted")
+  endif()
+endfunction()
+
+set(good_dangerous "${dangerous_header}nt\tsystem\tcritical\truns\nos\tsystem\tcritical\truns\n")
+set(good_safe "${safe_header}builtins\tint\tpython\n")
+expect(passes "a good pair" "${good_dangerous}" "${good_safe}")
+expect(fails "a row in both tables" "${good_dangerous}" "${safe_header}os\tsystem\tpython\n")
+expect(fails "an unsorted table" "${dangerous_header}os\tsystem\tcritical\truns\nnt\tsystem\tcritical\truns\n" "${good_safe}")
+expect(fails "a repeated row" "${dangerous_header}os\tsystem\tcritical\truns\nos\tsystem\twarning\truns\n" "${good_safe}")
+expect(fails "an unknown severity" "${dangerous_header}os\tsystem\tawful\truns\n" "${good_safe}")
+expect(fails "a missing field" "${dangerous_header}os\tsystem\tcritical\n" "${good_safe}")
+expect(fails "an empty field" "${dangerous_header}os\t\tcritical\truns\n" "${good_safe}")
+expect(fails "a wrong header" "module\tname\n" "${good_safe}")
+expect(fails "an empty table" "${dangerous_header}" "${good_safe}")
+expect(fails "a whole safe module" "${good_dangerous}" "${safe_header}builtins\t*\tpython\n")
