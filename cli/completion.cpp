@@ -30,7 +30,8 @@ struct CommandWords {
 
 std::vector<std::string> scanner_ids() {
   std::vector<std::string> ids;
-  for (const auto& scanner : ScannerRegistry::builtin().all()) ids.push_back(scanner->info().id);
+  const ScannerRegistry registry = ScannerRegistry::builtin();
+  for (const auto& scanner : registry.all()) ids.push_back(scanner->info().id);
   return ids;
 }
 

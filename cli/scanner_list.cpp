@@ -23,8 +23,9 @@ std::string scanners_as_text() {
 }
 
 std::string scanners_as_json() {
+  const ScannerRegistry registry = ScannerRegistry::builtin();
   auto list = nlohmann::ordered_json::array();
-  for (const auto& scanner : ScannerRegistry::builtin().all()) {
+  for (const auto& scanner : registry.all()) {
     const ScannerInfo& info = scanner->info();
     list.push_back({{"id", info.id},
                     {"version", info.version},
