@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""Writes small harmless model files with the real frameworks, and manifest.tsv beside them.
+
+    make_models.py OUT [--only python,numpy,tables,estimators,torch,tensors]
+    make_models.py OUT --sample DEST [--limit BYTES]     also copies the small ones of each kind to DEST
+
+Everything is seeded; the same versions (requirements.txt) write the same content. Columns of the manifest: path,
+framework, its version, and what a scan must say: `clean`, or `warning-at-most` for files into which code was put on purpose.
+"""
+import argparse
+import importlib
+import os
+import pathlib
+import shutil
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from writers.recorder import Recorder  # noqa: E402
+
+WRITERS = {"python": "python", "numpy": "numpy_files", "tables": "tables", "estimators": "estimators", "torch": "torch_files",
+           "tensors": "tensors"}
+
+
+def copy_sample(recorder, destination, limit_bytes):
+    """The files of `sample.txt` (one path a line, patterns allowed) that stay below the limit, with their rows."""
+    wanted = (pathlib.Path(__file__).parent / "sample.txt").read_text(encoding="utf-8").split()
+    rows = []
+    for row in sorted(recorder.rows):
+        source = recorder.root / row[0]
+        if not source.is_file() or not any(pathlib.PurePath(row[0]).match(pattern) for pattern in wanted):
+            continue
+        if source.stat().st_size > limit_bytes:
+            print(f"not copied, {source.stat().st_size} bytes: {row[0]}")
+            continue
+        target = destination / row[0]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        rows.append(row)
+    lines = ["path\tframework\tversion\texpectation"] + ["\t".join(row) for row in rows]
+    (destination / "manifest.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"{len(rows)} files copied to {destination}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--only", default=",".join(WRITERS))
+    parser.add_argument("--sample", type=pathlib.Path)
+    parser.add_argument("--limit", type=int, default=60_000)
+    arguments = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    recorder = Recorder(arguments.out)
+    for name in arguments.only.split(","):
+        importlib.import_module(f"writers.{WRITERS[name]}").write(recorder)
+    print(f"{recorder.write_manifest()} files written to {arguments.out}")
+    if arguments.sample:
+        copy_sample(recorder, arguments.sample, arguments.limit)
+
+
+if __name__ == "__main__":
+    main()

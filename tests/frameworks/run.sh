@@ -1,0 +1,44 @@
+#!/bin/sh
+# Writes fresh model files with the real frameworks and judges them with the built command-line tool.
+#
+#   tests/frameworks/run.sh PATH_TO_MODELAUDIT [--work DIR] [--venv DIR] [--committed]
+#
+#   --work DIR    keep everything there: DIR/venv, DIR/models (default: a temporary folder, removed at the end)
+#   --venv DIR    use this environment as it is, install nothing
+#   --committed   judge the files committed under tests/frameworks/models instead; needs no framework and no network
+#
+# requirements.txt names the exact versions; they come from PyPI (PyTorch alone is gigabytes). Prints one line a wrong
+# verdict and `N passed, M failed`; the exit status is 0 when all passed, 1 when one failed, 2 when it could not run.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+tool='' work='' venv='' committed=no
+while [ $# -gt 0 ]; do
+  case $1 in
+    --work) work=$2; shift 2 ;;
+    --venv) venv=$2; shift 2 ;;
+    --committed) committed=yes; shift ;;
+    -*) echo "run.sh: unknown option $1" >&2; exit 2 ;;
+    *) tool=$1; shift ;;
+  esac
+done
+if [ -z "$tool" ] || [ ! -x "$tool" ]; then
+  echo "usage: run.sh PATH_TO_MODELAUDIT [--work DIR] [--venv DIR] [--committed]" >&2
+  exit 2
+fi
+
+if [ "$committed" = yes ]; then
+  exec python3 "$here/judge.py" "$tool" "$here/models"
+fi
+if [ -z "$work" ]; then
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+fi
+mkdir -p "$work"
+if [ -z "$venv" ]; then
+  venv=$work/venv
+  [ -x "$venv/bin/python" ] || python3 -m venv "$venv" || exit 2
+  "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt" || exit 2
+fi
+"$venv/bin/python" -W ignore "$here/make_models.py" "$work/models" || exit 2
+"$venv/bin/python" "$here/judge.py" "$tool" "$work/models"
