@@ -54,6 +54,9 @@ class Lexer {
   // --- for the machine's inner loop: fixed-size operands straight from the window ------------------------------
   /// At least `n` bytes in the window? Refills when needed.
   bool ensure(std::uint64_t n) { return window_.size() - pos_ >= n || refill(n); }
+  /// Passes over what is left of the last literal; false when the input ends before. Needed before ensure() only after
+  /// operand(); next() does it.
+  bool settle() { return skip_after_ == 0 || skip(); }
   std::uint8_t peek(std::uint64_t i) const noexcept { return window_[pos_ + i]; }
   void bump(std::uint64_t n) noexcept { pos_ += n; }
   ByteView ahead(std::uint64_t skip, std::uint64_t n) const noexcept { return window_.clip(pos_ + skip, n); }
@@ -64,12 +67,14 @@ class Lexer {
 
  private:
   bool refill(std::uint64_t n);
+  bool skip();
   LexStatus line(std::uint64_t from, ByteView& text);
   LexStatus data(std::uint64_t header, std::uint64_t size, Token& token);
 
   ForwardReader* in_;
   ByteView window_;
   std::uint64_t pos_ = 0;
+  std::uint64_t skip_after_ = 0;  ///< rest of a large literal of an unstable input, passed over before the next opcode
   bool exhausted_ = false;  ///< the window reaches the end of the input
 };
 
