@@ -103,7 +103,7 @@ class MODELAUDIT_EXPORT Auditor {
   std::string_view cache_warning() const noexcept;
 
  private:
-  struct Impl;
+  struct MODELAUDIT_NO_EXPORT Impl;
   std::unique_ptr<Impl> impl_;
 };
 
