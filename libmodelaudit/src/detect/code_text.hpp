@@ -14,6 +14,7 @@ enum class CodeKind : std::uint8_t {
   python_call,    ///< a call that runs code or starts a process: `__import__('os').system(…)`
   shell_fetch,    ///< fetch and run: `curl … | sh`
   shell_decode,   ///< decode and run: `base64 -d … | sh`
+  shell_destroy,  ///< `rm -rf /` and its like
   reverse_shell,  ///< a shell over the network: `/dev/tcp/…`, `nc -e`
   powershell,     ///< encoded command or download cradle
   script_tag,     ///< active HTML: `<script>` with code, `javascript:` with a call
