@@ -50,8 +50,9 @@ struct EmbeddedExecutable {
   ExecutableKind kind;
 };
 
-/// All executables in `data`, at any offset, with full structural confirmation; at most `max` of them. One pass.
-std::vector<EmbeddedExecutable> find_executables(ByteView data, std::size_t max = 64);
+/// All executables that start in the first `starts` bytes of `data`, with full structural confirmation; at most `max`
+/// of them. One pass.
+std::vector<EmbeddedExecutable> find_executables(ByteView data, std::size_t max = 64, std::uint64_t starts = UINT64_MAX);
 
 enum class ScriptKind : std::uint8_t { shebang, shell, batch, powershell, javascript, vbscript, python };
 

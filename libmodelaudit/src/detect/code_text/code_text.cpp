@@ -80,7 +80,7 @@ bool is_call_at(std::string_view text, std::size_t at, std::string_view name) {
   const bool is_expression = argument.find_first_of("'\"([+.") != npos;
   if (is_bare_call(name) && !is_expression) return false;
   const std::string_view line = line_at(text, at);
-  const auto column = static_cast<std::size_t>(text.data() + at - line.data());
+  const std::size_t column = column_of(text, at);
   if (!is_code_position(line, column) || reads_like_prose(line.substr(0, column))) return false;
   // `eval(x) is dangerous and should be avoided`: what follows the call on its line.
   const std::size_t line_end = std::min(text.find('\n', close), text.size());

@@ -26,7 +26,7 @@ bool is_sentence_word(std::string_view token) {
   while (!token.empty() && (token.back() == ',' || token.back() == '.' || token.back() == ':' || token.back() == '!' || token.back() == '?')) {
     token.remove_suffix(1);
   }
-  if (token.empty() || is_code_word(token)) return false;
+  if (token.empty() || token.front() == '-' || is_code_word(token)) return false;  // `-nop` is an option
   return std::all_of(token.begin(), token.end(), [](char c) { return is_letter(c) || c == '\'' || c == '-'; });
 }
 
@@ -78,9 +78,13 @@ bool is_document(std::string_view text) noexcept {
   return false;
 }
 
-std::string_view line_at(std::string_view text, std::size_t at) noexcept {
+std::size_t column_of(std::string_view text, std::size_t at) noexcept {
   const std::size_t before = at == 0 ? std::string_view::npos : text.rfind('\n', at - 1);
-  const std::size_t start = before == std::string_view::npos ? 0 : before + 1;
+  return before == std::string_view::npos ? at : at - before - 1;
+}
+
+std::string_view line_at(std::string_view text, std::size_t at) noexcept {
+  const std::size_t start = at - column_of(text, at);
   return text.substr(start, std::min(text.find('\n', at), text.size()) - start);
 }
 

@@ -22,6 +22,8 @@ std::size_t find_word(std::string_view text, std::string_view word, std::size_t 
 bool reads_like_prose(std::string_view line) noexcept;
 /// Is this text a document: has it lines of running prose, Markdown fences or interpreter prompts?
 bool is_document(std::string_view text) noexcept;
+/// How far `at` stands from the start of its line.
+std::size_t column_of(std::string_view text, std::size_t at) noexcept;
 /// The line that holds `at`, without its end.
 std::string_view line_at(std::string_view text, std::size_t at) noexcept;
 /// At most 160 bytes of `text` from `from`, cut at a line end.

@@ -1,4 +1,4 @@
-#include <array>
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -35,7 +35,8 @@ bool has_candidate(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-std::vector<EmbeddedExecutable> find_executables(ByteView data, std::size_t max) {
+std::vector<EmbeddedExecutable> find_executables(ByteView data, std::size_t max, std::uint64_t starts) {
+  const std::uint64_t end = std::min(starts, data.size());
   std::vector<EmbeddedExecutable> found;
   const auto try_at = [&](std::uint64_t at) {
     const auto kind = identify_executable(data.from(at), false);
@@ -43,13 +44,13 @@ std::vector<EmbeddedExecutable> find_executables(ByteView data, std::size_t max)
     return found.size() >= max;
   };
   std::uint64_t at = 0;
-  for (; at + k_block + 1 < data.size(); at += k_block) {
+  for (; at < end && at + k_block + 1 < data.size(); at += k_block) {
     if (!has_candidate(data.span().subspan(at, k_block + 2))) continue;
-    for (std::uint64_t i = at; i < at + k_block; ++i) {
+    for (std::uint64_t i = at; i < at + k_block && i < end; ++i) {
       if (try_at(i)) return found;
     }
   }
-  for (; at < data.size(); ++at) {
+  for (; at < end; ++at) {
     if (try_at(at)) return found;
   }
   return found;

@@ -122,29 +122,18 @@ bool is_dex(ByteView data) {
   return header_size && endian && *header_size >= 0x70 && *header_size <= 0x100 && *endian == 0x12345678;
 }
 
-/// Section ids ascend (core specification, Binary Format, Modules; 12 comes between 9 and 10, 13 between 5 and 6).
+/// The magic is eight bytes; then a section: u8 id (0-13), LEB128 size, that many bytes (core specification, Modules).
 bool is_wasm(ByteView data, bool at_start) {
   if (!data.starts_with("\0asm\1\0\0\0"sv)) return false;
   if (data.size() == 8) return at_start;
-  constexpr std::array<std::uint8_t, 14> k_rank{0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11, 6};
-  std::uint64_t at = 8;
-  std::uint8_t last = 0;
-  for (int sections = 0; sections < 4 && at < data.size(); ++sections) {
-    const std::uint8_t id = data[at++];
-    if (id >= k_rank.size()) return false;
-    if (id != 0 && k_rank[id] <= last) return false;
-    if (id != 0) last = k_rank[id];
-    std::uint64_t size = 0;
-    for (int shift = 0; shift < 35; shift += 7) {
-      if (at >= data.size()) return at_start;
-      const std::uint8_t byte = data[at++];
-      size |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
-      if ((byte & 0x80) == 0) break;
-    }
-    if (size == 0 || size > std::uint64_t{1} << 32) return false;
-    at += size;
+  std::uint64_t size = 0;
+  std::uint64_t at = 9;
+  for (int shift = 0; shift < 35; shift += 7, ++at) {
+    if (at >= data.size()) return at_start;
+    size |= static_cast<std::uint64_t>(data[at] & 0x7F) << shift;
+    if ((data[at] & 0x80) == 0) break;
   }
-  return true;
+  return data[8] <= 13 && size != 0 && size <= std::uint64_t{1} << 32;
 }
 
 /// Shell link header: size 0x4C, CLSID {00021401-0000-0000-C000-000000000046} ([MS-SHLLINK] 2.1).

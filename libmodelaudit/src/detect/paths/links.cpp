@@ -120,6 +120,8 @@ LinkJudgement LinkTree::add_link(std::string_view normalised_name, std::string_v
   const std::string_view folder = slash == std::string_view::npos ? std::string_view() : normalised_name.substr(0, slash);
   // Where the link itself comes to lie, over earlier links: its target counts from there.
   const LinkJudgement place = resolve({}, normalised_name, false);
+  // Known from here on, so that a link to itself is seen as a loop.
+  if (kind == LinkKind::symbolic && !place.escapes) links_.insert_or_assign(place.resolved, target);
   LinkJudgement out;
   if (is_absolute(target)) {
     out.absolute = out.escapes = true;
@@ -132,7 +134,6 @@ LinkJudgement LinkTree::add_link(std::string_view normalised_name, std::string_v
   out.through_link = place.through_link;
   out.overlong = out.overlong || place.overlong;
   out.exhausted = out.exhausted || place.exhausted;
-  if (kind == LinkKind::symbolic && !place.escapes) links_.insert_or_assign(place.resolved, target);
   return out;
 }
 

@@ -169,12 +169,13 @@ std::string_view base_name(std::string_view normalised) noexcept {
 }
 
 std::string lower_extension(std::string_view normalised) {
-  std::string_view name = base_name(normalised);
-  // libx.so.1.2: the version is not the extension.
+  const std::string lower = ascii_lower(base_name(normalised));
+  std::string_view name = lower;
   for (std::size_t dot = name.rfind('.'); dot != std::string_view::npos && dot != 0; dot = name.rfind('.')) {
     const std::string_view last = name.substr(dot + 1);
     const bool number = !last.empty() && std::all_of(last.begin(), last.end(), is_digit);
-    if (!number || name.find(".so.") == std::string_view::npos) return ascii_lower(name.substr(dot));
+    // libx.so.1.2: the version is not the extension.
+    if (!number || name.find(".so.") == std::string_view::npos) return std::string(name.substr(dot));
     name = name.substr(0, dot);
   }
   return {};
