@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <new>
 
+#include "detect/sweep.hpp"
+
 namespace modelaudit::engine {
 namespace {
 
 constexpr std::uint64_t k_assets = 4096;          // listed a file; more are counted
 constexpr std::size_t k_holes_listed = 16;
 constexpr std::size_t k_metadata = 512;
+constexpr std::uint64_t k_swept = std::uint64_t{64} << 20;  // of an input that nobody recognised
 
 bool stops_everything(Errc code) noexcept { return code == Errc::cancelled || code == Errc::timed_out; }
 
@@ -129,7 +132,7 @@ Outcome Level::run(const Scanner& scanner) {
   Outcome made;
   session_.scanner_ids.insert(scanner.info().id);
   if (!scanner.info().cacheable) session_.cacheable = false;
-  Context context(session_, *this, scanner, made);
+  Context context(session_, *this, scanner.info().id, made);
   try {
     session_.budget.checkpoint();
     scanner.scan(context);
@@ -170,6 +173,12 @@ void Level::sweep_unrecognised() {
     } else if (outcome_.gaps.empty()) {
       add_gap(outcome_, GapKind::unrecognised, "nothing in this file was recognised as a format that can be scanned", {});
     }
+  }
+  Context context(session_, *this, "sweep", outcome_);
+  try {
+    detect::sweep(context, input_.is_stream() ? probe_.head() : input_.bytes(0, std::min(known_size(), k_swept)));
+  } catch (const Malformed& malformed) {
+    add_failure(outcome_, malformed.failure());
   }
   outcome_.declared.add(0, known_size());
 }
@@ -225,7 +234,7 @@ void Context::inconclusive(GapKind kind, std::string what, Location where) {
 
 void Context::metadata(std::string key, std::string value) {
   if (!session_.members.empty() || outcome_.metadata.size() >= k_metadata) return;
-  outcome_.metadata.emplace_back(scanner_.info().id + "." + std::move(key), std::move(value));
+  outcome_.metadata.emplace_back(std::string(scanner_id_) + "." + std::move(key), std::move(value));
 }
 
 ChildOutcome Context::scan_child(Child child) {

@@ -82,8 +82,9 @@ class Level {
 /// The ScanContext that one scanner sees.
 class Context final : public ScanContext {
  public:
-  Context(Session& session, Level& level, const Scanner& scanner, Outcome& outcome)
-      : session_(session), level_(level), scanner_(scanner), outcome_(outcome) {}
+  /// `scanner_id` owns the metadata that is recorded.
+  Context(Session& session, Level& level, std::string_view scanner_id, Outcome& outcome)
+      : session_(session), level_(level), scanner_id_(scanner_id), outcome_(outcome) {}
 
   const Probe& probe() const override { return level_.probe_; }
   std::uint64_t size() const override;
@@ -103,7 +104,7 @@ class Context final : public ScanContext {
 
   Session& session_;
   Level& level_;
-  const Scanner& scanner_;
+  std::string_view scanner_id_;
   Outcome& outcome_;
 };
 
