@@ -52,10 +52,11 @@ void Engine::run(Input& input, std::string_view name, Budget& budget, ScanOutcom
 }
 
 ScanOutcome Engine::scan_descriptor(int fd, std::string_view name, std::string_view shown_path) const {
-  return scan_descriptor(fd, name, shown_path, options_.limits);
+  return scan_descriptor(fd, name, shown_path, options_.limits, {});
 }
 
-ScanOutcome Engine::scan_descriptor(int fd, std::string_view name, std::string_view shown_path, const Limits& limits) const {
+ScanOutcome Engine::scan_descriptor(int fd, std::string_view name, std::string_view shown_path, const Limits& limits,
+                                    const FileInput::ReadCallback& on_read) const {
   const auto started = std::chrono::steady_clock::now();
   ScanOutcome outcome;
   outcome.result.path = shown_path;
@@ -80,7 +81,7 @@ ScanOutcome Engine::scan_descriptor(int fd, std::string_view name, std::string_v
   io::IntervalSet reads;
   Budget budget(limits, options_.stop);
   {
-    FileInput input(**reader, reads, budget);
+    FileInput input(**reader, reads, budget, on_read);
     run(input, name, budget, outcome);
   }
   outcome.trace.ranges = reads.merged();

@@ -27,8 +27,9 @@ class Engine {
 
   /// An open descriptor of a regular file. `name` is what reports show and where name questions are answered.
   ScanOutcome scan_descriptor(int fd, std::string_view name, std::string_view shown_path) const;
-  /// The same with limits of the caller's own.
-  ScanOutcome scan_descriptor(int fd, std::string_view name, std::string_view shown_path, const Limits& limits) const;
+  /// The same with limits of the caller's own, telling how far it has come.
+  ScanOutcome scan_descriptor(int fd, std::string_view name, std::string_view shown_path, const Limits& limits,
+                              const FileInput::ReadCallback& on_read = {}) const;
   /// Bytes that the caller holds.
   ScanOutcome scan_buffer(std::span<const std::byte> bytes, std::string_view name) const;
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -32,7 +33,11 @@ class Input {
 /// The top-level file; records which ranges were handed out.
 class FileInput final : public Input {
  public:
-  FileInput(io::FileReader& reader, io::IntervalSet& reads, Budget& budget) : reader_(reader), reads_(reads), held_(budget) {}
+  /// Told how far into the file the scan has come, each time it has come a good deal further.
+  using ReadCallback = std::function<void(std::uint64_t furthest)>;
+
+  FileInput(io::FileReader& reader, io::IntervalSet& reads, Budget& budget, ReadCallback on_read = {})
+      : reader_(reader), reads_(reads), held_(budget), on_read_(std::move(on_read)) {}
   std::optional<std::uint64_t> size() const noexcept override { return reader_.size(); }
   ByteView bytes(std::uint64_t offset, std::uint64_t length) override;
   std::unique_ptr<ForwardReader> stream() override;
@@ -42,6 +47,8 @@ class FileInput final : public Input {
   io::FileReader& reader_;
   io::IntervalSet& reads_;
   MemoryCharge held_;
+  ReadCallback on_read_;
+  std::uint64_t told_ = 0;
 };
 
 /// Bytes in memory: a host's span, or a decoded child that the object owns.
