@@ -137,7 +137,7 @@ TEST_CASE("output does not depend on the size of the buffer", "[codecs]") {
 }
 
 TEST_CASE("a member cut at any byte gives a prefix and says truncated", "[codecs]") {
-  const Bytes plain = sample(2000, true);
+  const Bytes plain = sample(500, true);
   for (const Codec codec : test::written_codecs()) {
     const Bytes packed = encode(codec, plain);
     for (std::size_t cut = 0; cut < packed.size(); ++cut) {
@@ -154,7 +154,7 @@ TEST_CASE("a member cut at any byte gives a prefix and says truncated", "[codecs
 }
 
 TEST_CASE("a member with any byte flipped ends", "[codecs]") {
-  const Bytes plain = sample(2000, false);
+  const Bytes plain = sample(500, false);
   for (const Codec codec : test::written_codecs()) {
     const Bytes packed = encode(codec, plain);
     for (std::size_t at = 0; at < packed.size(); ++at) {
