@@ -48,6 +48,7 @@ struct CacheOptions {
   bool enabled = true;                           ///< configuration key `cache_enabled`
   std::filesystem::path dir;                     ///< configuration key `cache_dir`; empty: the user's cache folder
   std::uint64_t max_bytes = std::uint64_t{512} << 20;
+  std::filesystem::path key_file;                ///< of the entries' MAC; empty: see CacheSecret::from_file()
 };
 
 /// Everything a host can set. A plain value.

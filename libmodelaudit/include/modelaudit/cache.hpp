@@ -1,7 +1,14 @@
 /// @file
 /// The result cache: re-scanning an unchanged file costs a stat and one small read.
+///
+/// A result is found again by the *identity* of its file: absolute path, device, inode, size, mtime and ctime, together
+/// with a *fingerprint* of everything else that findings depend on (see SmartCacheKeyGenerator). Entries carry the whole
+/// Trace of the scan, so that a later look-up can verify by content too. What is in the cache is never believed: each
+/// record carries an HMAC-SHA-256 under a key that lies outside the cache.
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -10,14 +17,20 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "modelaudit/error.hpp"
 #include "modelaudit/export.hpp"
 #include "modelaudit/result.hpp"
 #include "modelaudit/scan_result.hpp"
 #include "modelaudit/trace.hpp"
 
 namespace modelaudit {
+
+struct CacheOptions;
+struct Options;
+class ScannerRegistry;
 
 /// What a backend knows about one stored entry.
 struct CacheEntryInfo {
@@ -43,21 +56,164 @@ class MODELAUDIT_EXPORT CacheBackend {
   virtual Result<std::optional<std::vector<std::byte>>> get(const Digest& key) = 0;
   virtual Result<void> put(const Digest& key, std::span<const std::byte> record) = 0;
   virtual Result<void> erase(const Digest& key) = 0;
-  /// Calls `visit` for every entry; stops early when it returns false.
+  /// Calls `visit` for every entry; stops early when it returns false. `visit` may call erase().
   virtual Result<void> for_each(const std::function<bool(const CacheEntryInfo&)>& visit) = 0;
   virtual Result<BackendStats> stats() = 0;
 };
 
-/// Counts of one process and totals for ever.
+/// Records in memory, for one process; the least recently used go first once `max_bytes` is passed.
+MODELAUDIT_EXPORT std::shared_ptr<CacheBackend> make_memory_cache(std::uint64_t max_bytes);
+
+/// Counts of one process (CacheManager::run_stats) or totals for ever (CacheManager::stats).
 struct CacheStats {
-  std::uint64_t entries = 0;
-  std::uint64_t bytes = 0;
+  std::uint64_t entries = 0;         ///< now stored; totals only
+  std::uint64_t bytes = 0;           ///< now stored; totals only
   std::uint64_t hits = 0;
   std::uint64_t misses = 0;
-  std::uint64_t bypassed = 0;
+  std::uint64_t bypassed = 0;        ///< scans that neither asked nor stored: --strict, memory, descriptors
   std::uint64_t rejected = 0;        ///< damaged, foreign or unauthenticated records met: each was a miss
   std::uint64_t backend_failures = 0;
-  std::uint64_t time_saved_us = 0;
+  std::uint64_t time_saved_us = 0;   ///< what the scans behind the hits took when they were made
+
+  /// Hits among all look-ups, 0 to 1; 0 before the first.
+  double hit_rate() const noexcept {
+    const auto all = static_cast<double>(hits) + static_cast<double>(misses);
+    return all == 0 ? 0 : static_cast<double>(hits) / all;
+  }
 };
+
+/// What clear() and cleanup() removed, or would remove.
+struct CacheRemoval {
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// The key of the records' MAC. Whoever knows it can forge entries, nobody else can.
+struct CacheSecret {
+  Digest bytes{};
+
+  /// A new one. Suits a backend that lives no longer than the process.
+  /// @throws Error when the system has no random numbers.
+  MODELAUDIT_EXPORT static CacheSecret random();
+  /// The one in `file`, made there (mode 0600) when there is none. Empty: `$XDG_STATE_HOME/modelaudit/cache.key`, else
+  /// `~/.local/state/modelaudit/cache.key`. A fleet that shares a backend shares this file.
+  /// @throws Error when it cannot be read or made, or when others can read or write it.
+  MODELAUDIT_EXPORT static CacheSecret from_file(const std::filesystem::path& file = {});
+};
+
+/// A result together with all that it rests on.
+struct TracedResult {
+  ScanResult result;
+  Trace trace;
+};
+
+/// Makes the keys of an Auditor's results.
+///
+/// The fingerprint covers: library version and build; id and version of each selected scanner; the rule catalogue; and
+/// of the options all limits but the time limit, and `deep`. Data tables are compiled in, so the build covers them. It
+/// does not cover what cannot change a cached result: policy, paths, threads, read strategy, progress, the time limit
+/// (a scan that met it is never stored), the cache's own options.
+class MODELAUDIT_EXPORT SmartCacheKeyGenerator {
+ public:
+  /// `registry` as it is after the selection of scanners.
+  SmartCacheKeyGenerator(const Options& options, const ScannerRegistry& registry);
+
+  const Digest& fingerprint() const noexcept { return fingerprint_; }
+  /// False under Options::strict.
+  bool trusts_identity() const noexcept { return trusts_identity_; }
+  /// Where the result for exactly this file is kept. `identity.path` is absolute; the link count does not count.
+  Digest identity_key(const FileIdentity& identity) const;
+  /// Where results for content that may be equal are kept; each is to be verified by its trace.
+  Digest candidate_key(std::uint64_t size, const Digest& head_and_tail) const;
+
+ private:
+  Digest fingerprint_;
+  bool trusts_identity_;
+};
+
+/// Results in a backend, as authenticated records.
+///
+/// @par Threads  as safe as the backend.
+class MODELAUDIT_EXPORT ScanResultsCache {
+ public:
+  ScanResultsCache(std::shared_ptr<CacheBackend> backend, const CacheSecret& secret);
+
+  /// The result under `key`, its paths changed to `shown_path`. Nothing when there is none. A Failure `refused` or
+  /// `malformed` for a record that is damaged, foreign or forged; any other Failure is the backend's.
+  Result<std::optional<TracedResult>> find(const Digest& key, std::string_view shown_path) const;
+  /// Returns the size of the record in bytes. A Failure `limit` for a result too large to keep.
+  Result<std::uint64_t> store(const Digest& key, const TracedResult& entry) const;
+
+  CacheBackend& backend() const noexcept { return *backend_; }
+
+ private:
+  std::shared_ptr<CacheBackend> backend_;
+  CacheSecret secret_;
+};
+
+/// What a folder is opened for.
+enum class CacheAccess : std::uint8_t {
+  scan,     ///< made when it does not exist
+  inspect,  ///< for `cache stats` and the like: nothing is created; a folder that does not exist is an empty cache
+};
+
+/// Decides what is looked up, believed, stored and thrown away, and counts.
+///
+/// @par Threads  every call may come from any thread; several processes may share one folder.
+class MODELAUDIT_EXPORT CacheManager {
+ public:
+  /// With a backend of the host's own.
+  CacheManager(std::shared_ptr<CacheBackend> backend, const CacheSecret& secret);
+  /// Calls flush().
+  ~CacheManager();
+  CacheManager(const CacheManager&) = delete;
+  CacheManager& operator=(const CacheManager&) = delete;
+
+  /// The stored result for an unchanged file, else what `scan` returns, stored if it may be. `shown_path` is how the
+  /// caller named the file. ScanResult::cache tells which it was. Not stored: what is not deterministic, a file that
+  /// changed meanwhile or moments before, one that somebody has open for writing, one on a file system without reliable
+  /// change times.
+  ///
+  /// @par Cost  a hit: a stat of the file and of its companions, and one small read; about 20 us.
+  ScanResult cached_scan(const SmartCacheKeyGenerator& keys, const std::filesystem::path& path,
+                         std::string_view shown_path, const std::function<TracedResult()>& scan);
+
+  /// Counts of this object alone; entries and bytes are 0.
+  CacheStats run_stats() const noexcept;
+  /// Totals for ever, this run included. Counts the entries one by one.
+  /// @throws Error when the backend cannot be asked.
+  CacheStats stats();
+  /// Removes every entry, and nothing that the cache did not write.
+  /// @throws Error when the backend fails.
+  CacheRemoval clear();
+  /// Removes entries that were not used for `max_age`. `dry_run` only counts them.
+  /// @throws Error when the backend fails.
+  CacheRemoval cleanup(std::chrono::seconds max_age, bool dry_run = false);
+  /// Adds the counts of this run to the totals and, more than 10 % over the size limit, removes the least recently
+  /// used entries. Never throws; without effect on a host's backend.
+  void flush() noexcept;
+
+  /// The folder, or empty for a host's backend.
+  const std::filesystem::path& directory() const noexcept;
+
+ private:
+  friend MODELAUDIT_EXPORT std::shared_ptr<CacheManager> get_cache_manager(const CacheOptions&, CacheAccess);
+  struct Impl;
+  explicit CacheManager(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The cache in a folder: `options.dir`, else `$MODELAUDIT_CACHE_DIR`, else `$XDG_CACHE_HOME/modelaudit`, else
+/// `~/.cache/modelaudit`.
+///
+/// @throws Error when the folder cannot be used: it is a symbolic link, belongs to somebody else, others can write to
+///         it, it holds things that the cache did not put there, or the key of its MAC cannot be had.
+MODELAUDIT_EXPORT std::shared_ptr<CacheManager> get_cache_manager(const CacheOptions& options,
+                                                                  CacheAccess access = CacheAccess::scan);
+
+/// CacheManager::cached_scan() where there may be no cache: with `cache` nullptr, `scan` runs and is marked bypassed.
+MODELAUDIT_EXPORT ScanResult scan_with_cache(CacheManager* cache, const SmartCacheKeyGenerator& keys,
+                                             const std::filesystem::path& path, std::string_view shown_path,
+                                             const std::function<TracedResult()>& scan);
 
 }  // namespace modelaudit

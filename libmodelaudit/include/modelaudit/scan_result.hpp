@@ -2,8 +2,10 @@
 /// ScanResult: everything known about one top-level file. ScanReport: about one or more targets.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -77,6 +79,11 @@ class MODELAUDIT_EXPORT ScanResult {
   std::string to_json() const;
   /// The inverse of to_json(); a Failure for anything else. Never throws on hostile text.
   static Result<ScanResult> from_json(std::string_view json);
+  /// Lossless compact binary form (cereal, portable binary); written and read by the same version of the library.
+  std::vector<std::byte> to_binary() const;
+  /// The inverse of to_binary(); a Failure for anything else. Never throws on hostile bytes, and takes memory in
+  /// proportion to them.
+  static Result<ScanResult> from_binary(std::span<const std::byte> bytes);
 
   /// Equality of what was found; how long it took and where it came from do not count.
   bool operator==(const ScanResult& other) const;
