@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "modelaudit/auditor.hpp"
 #include "modelaudit/bytes.hpp"
@@ -23,6 +24,8 @@ class Descriptor {
   Descriptor& operator=(Descriptor&& other) noexcept;
   int get() const noexcept { return fd_; }
   explicit operator bool() const noexcept { return fd_ >= 0; }
+  /// Gives the descriptor away; the caller closes it.
+  int release() noexcept { return std::exchange(fd_, -1); }
 
  private:
   int fd_ = -1;
