@@ -80,6 +80,7 @@ class MODELAUDIT_EXPORT ScanResult {
   /// The inverse of to_json(); a Failure for anything else. Never throws on hostile text.
   static Result<ScanResult> from_json(std::string_view json);
   /// Lossless compact binary form (cereal, portable binary); written and read by the same version of the library.
+  /// @throws Error for a result whose form would pass 16 MiB.
   std::vector<std::byte> to_binary() const;
   /// The inverse of to_binary(); a Failure for anything else. Never throws on hostile bytes, and takes memory in
   /// proportion to them.
