@@ -1,0 +1,174 @@
+#include "cache/identity.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+#include <memory>
+
+#include "io/file.hpp"
+
+namespace modelaudit::cache {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t k_ns_per_ms = 1'000'000;
+constexpr std::int64_t k_ns_per_s = 1'000'000'000;
+
+/// Local file systems that stamp a change time of the kernel's own clock on every change (linux/magic.h).
+bool keeps_change_times(int fd) {
+  struct statfs info{};
+  if (fstatfs(fd, &info) != 0) return false;
+  switch (static_cast<std::uint32_t>(info.f_type)) {
+    case 0xEF53:      // ext2, ext3, ext4
+    case 0x58465342:  // XFS
+    case 0x9123683E:  // Btrfs
+    case 0x01021994:  // tmpfs
+    case 0x858458F6:  // ramfs
+    case 0x2FC12FC1:  // ZFS
+    case 0xF2F52010:  // F2FS
+    case 0xCA451A4E:  // bcachefs
+    case 0x3153464A:  // JFS
+    case 0x794C7630:  // overlayfs
+    case 0x9660:      // ISO 9660, read-only
+    case 0x73717368:  // SquashFS, read-only
+    case 0xE0F5E1E2:  // EROFS, read-only
+      return true;
+    default: return false;
+  }
+}
+
+/// A read lease is granted only while nobody has the file open for writing (fcntl(2), F_SETLEASE). Where it cannot be
+/// asked for (not our file, no support), we do not know and say no.
+bool is_open_for_writing(int fd) {
+  // Should a writer come in the moment that we hold the lease, the kernel sends a signal; the default one, SIGIO, would
+  // end the process, SIGURG is ignored by default.
+  if (fcntl(fd, F_SETSIG, SIGURG) != 0) return false;
+  if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
+    (void)fcntl(fd, F_SETLEASE, F_UNLCK);
+    return false;
+  }
+  return errno == EAGAIN;
+}
+
+/// The tick in which the kernel stamps changes: 1 to 10 ms.
+std::int64_t kernel_tick_ns() {
+  timespec tick{};
+  if (clock_getres(CLOCK_REALTIME_COARSE, &tick) != 0) return 10 * k_ns_per_ms;
+  return std::int64_t{tick.tv_sec} * k_ns_per_s + tick.tv_nsec;
+}
+
+/// The unit in which a file system counts, judged by one of its stamps; never finer than the kernel's tick.
+std::int64_t granularity_ns(std::int64_t stamp_ns) {
+  if (stamp_ns % k_ns_per_s == 0) return 2 * k_ns_per_s;
+  if (stamp_ns % k_ns_per_ms == 0) return 20 * k_ns_per_ms;
+  return kernel_tick_ns();
+}
+
+Result<FileIdentity> identity_of(const fs::path& path) {
+  struct stat info{};
+  if (stat(path.c_str(), &info) != 0) {
+    return errno == ENOENT || errno == ENOTDIR ? Failure{Errc::not_found, 0, "no such file"}
+                                               : Failure{Errc::io_error, 0, "cannot be asked for its identity"};
+  }
+  FileIdentity identity;
+  identity.path = path.string();
+  identity.device = static_cast<std::uint64_t>(info.st_dev);
+  identity.inode = static_cast<std::uint64_t>(info.st_ino);
+  identity.size = static_cast<std::uint64_t>(info.st_size);
+  identity.mtime_ns = std::int64_t{info.st_mtim.tv_sec} * k_ns_per_s + info.st_mtim.tv_nsec;
+  identity.ctime_ns = std::int64_t{info.st_ctim.tv_sec} * k_ns_per_s + info.st_ctim.tv_nsec;
+  identity.link_count = static_cast<std::uint32_t>(info.st_nlink);
+  if (!S_ISREG(info.st_mode)) return Failure{Errc::unsupported, 0, "not a regular file"};
+  return identity;
+}
+
+bool same_companion(const Companion& companion, const fs::path& folder) {
+  const auto now = identity_of(folder / companion.relative_path);
+  if (!companion.existed) return !now && now.error().code == Errc::not_found;
+  return now && same_file_state(*now, companion.identity);
+}
+
+bool same_listing(const Listing& listing, const fs::path& folder) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir((folder / listing.relative_path).c_str()), closedir);
+  std::vector<std::string> names;
+  if (!entries) return listing.names.empty() && errno == ENOENT;
+  while (const dirent* entry = readdir(entries.get())) {
+    if (matches_pattern(listing.pattern, entry->d_name)) names.emplace_back(entry->d_name);
+  }
+  std::sort(names.begin(), names.end());
+  return names == listing.names;
+}
+
+}  // namespace
+
+fs::path absolute_path(const fs::path& path) {
+  std::error_code unknown_working_folder;
+  fs::path whole = fs::absolute(path, unknown_working_folder);
+  if (unknown_working_folder) whole = path;
+  fs::path clean;
+  for (const fs::path& part : whole) {
+    if (part != ".") clean /= part;  // ".." stays: behind a link it is not what it looks like
+  }
+  return clean;
+}
+
+Result<FileIdentity> identity_at(const fs::path& absolute) { return identity_of(absolute); }
+
+bool same_file_state(const FileIdentity& a, const FileIdentity& b) noexcept {
+  return a.device == b.device && a.inode == b.inode && a.size == b.size && a.mtime_ns == b.mtime_ns &&
+         a.ctime_ns == b.ctime_ns;
+}
+
+bool is_racy(const FileIdentity& identity, std::int64_t since_ns) noexcept {
+  // Twice the unit: stamps and `since_ns` are both rounded down to it.
+  return identity.ctime_ns >= since_ns - 2 * granularity_ns(identity.ctime_ns);
+}
+
+bool may_be_kept(const fs::path& absolute, const FileIdentity& expected) {
+  const auto fd = io::open_regular(absolute);
+  if (!fd) return false;
+  const auto identity = io::identity_of(fd->get());
+  return identity && same_file_state(*identity, expected) && keeps_change_times(fd->get()) &&
+         !is_open_for_writing(fd->get());
+}
+
+bool surroundings_unchanged(const Trace& trace, const fs::path& folder) {
+  return std::all_of(trace.companions.begin(), trace.companions.end(),
+                     [&](const Companion& c) { return same_companion(c, folder); }) &&
+         std::all_of(trace.listings.begin(), trace.listings.end(),
+                     [&](const Listing& l) { return same_listing(l, folder); });
+}
+
+bool matches_pattern(std::string_view pattern, std::string_view name) noexcept {
+  // Greedy with one point to come back to: the last star decides, so time is at most the product of both lengths.
+  std::size_t p = 0;
+  std::size_t n = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t resume = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = n;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
+      ++p;
+      ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+}  // namespace modelaudit::cache

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+
+#include "modelaudit/result.hpp"
+#include "modelaudit/trace.hpp"
+
+namespace modelaudit::cache {
+
+/// The path made absolute without touching links: its text is part of a key, so that one spelling keeps one entry.
+std::filesystem::path absolute_path(const std::filesystem::path& path);
+
+/// Identity of the regular file that a path leads to, links followed. One stat.
+Result<FileIdentity> identity_at(const std::filesystem::path& absolute);
+
+/// Equality of everything that the operating system says about the file; the path and the link count do not count.
+bool same_file_state(const FileIdentity& a, const FileIdentity& b) noexcept;
+
+/// Could the file be written at or after `since_ns` without its times showing it ("racily clean")? True when its ctime
+/// is not clearly older, by the granularity that the stamp itself shows. The mtime may say what it likes: whoever sets
+/// it moves the ctime.
+bool is_racy(const FileIdentity& identity, std::int64_t since_ns) noexcept;
+
+/// May a result for this file be kept under its identity? False when it is not what `expected` says, when its file
+/// system is not known to keep change times (network, FAT, FUSE), and when somebody has it open for writing, as far as
+/// the system lets us know. To be asked before the first byte is read: a writer that opens the file later changes its
+/// times when it begins, one that was there before may go on through a shared mapping and leave them alone.
+bool may_be_kept(const std::filesystem::path& absolute, const FileIdentity& expected);
+
+/// Do all companions and listings of the trace still look as they did? A stat for each companion.
+bool surroundings_unchanged(const Trace& trace, const std::filesystem::path& folder);
+
+/// Does a file name match a pattern of literal characters, `*` (any run) and `?` (any one byte)?
+bool matches_pattern(std::string_view pattern, std::string_view name) noexcept;
+
+}  // namespace modelaudit::cache
