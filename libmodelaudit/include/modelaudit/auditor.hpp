@@ -72,7 +72,8 @@ class MODELAUDIT_EXPORT Auditor {
   /// @throws Error for an option that is wrong or contradicts another, and for a cache folder that was asked for
   ///         explicitly and cannot be used.
   explicit Auditor(Options options = {}, ScannerRegistry registry = ScannerRegistry::builtin());
-  /// The same with a cache of the host's own; `cache` outlives the Auditor.
+  /// The same with a cache of the host's own, used when `options.cache.enabled`; nullptr: no cache. Several Auditors may
+  /// share one.
   Auditor(Options options, ScannerRegistry registry, std::shared_ptr<CacheManager> cache);
   ~Auditor();
   Auditor(Auditor&&) noexcept;

@@ -39,7 +39,12 @@ struct Auditor::Impl {
     }
   }
 
+  /// Takes the cache that the options ask for. One that the user did not name and that cannot be used is only a warning.
+  void open_cache();
+  void use_cache(std::shared_ptr<CacheManager> manager);
+
   ScanResult scan_path(const std::filesystem::path& path, std::string_view shown, const Limits& limits) const;
+  TracedResult scan_uncached(const std::filesystem::path& path, std::string_view shown, const Limits& limits) const;
   ScanResult finish(ScanResult result) const {
     apply(options.policy, result);
     return result;
@@ -54,22 +59,46 @@ struct Auditor::Impl {
   engine::Engine engine;
   std::vector<std::string> model_extensions;
   std::shared_ptr<CacheManager> cache;
+  std::optional<SmartCacheKeyGenerator> keys;  ///< there when `cache` is
   std::string cache_warning;
   mutable std::mutex progress_mutex;
 };
 
+void Auditor::Impl::open_cache() {
+  if (!options.cache.enabled) return;
+  try {
+    use_cache(get_cache_manager(options.cache));
+  } catch (const Error& error) {
+    if (!options.cache.dir.empty()) throw;
+    cache_warning = error.what();
+  }
+}
+
+void Auditor::Impl::use_cache(std::shared_ptr<CacheManager> manager) {
+  if (!manager || !options.cache.enabled) return;
+  cache = std::move(manager);
+  keys.emplace(options, registry);
+}
+
 ScanResult Auditor::Impl::scan_path(const std::filesystem::path& path, std::string_view shown, const Limits& limits) const {
+  if (!cache) return scan_uncached(path, shown, limits).result;
+  return cache->cached_scan(*keys, path, shown, [&] { return scan_uncached(path, shown, limits); });
+}
+
+TracedResult Auditor::Impl::scan_uncached(const std::filesystem::path& path, std::string_view shown,
+                                          const Limits& limits) const {
   const auto fd = io::open_regular(path);
   if (!fd) {
-    ScanResult result;
-    result.path = shown;
-    result.deterministic = false;
+    TracedResult unread;
+    unread.result.path = shown;
+    unread.result.deterministic = false;
     Location where;
-    where.path = result.path;
-    result.coverage.gaps.push_back({GapKind::io_error, fd.error().what, std::move(where)});
-    return result;
+    where.path = unread.result.path;
+    unread.result.coverage.gaps.push_back({GapKind::io_error, fd.error().what, std::move(where)});
+    return unread;
   }
-  return engine.scan_descriptor(fd->get(), path.filename().string(), shown, limits).result;
+  engine::ScanOutcome outcome = engine.scan_descriptor(fd->get(), path.filename().string(), shown, limits);
+  return {std::move(outcome.result), std::move(outcome.trace)};
 }
 
 void Auditor::Impl::scan_all(const std::vector<engine::WalkedFile>& files, std::vector<ScanResult>& results) const {
@@ -99,10 +128,12 @@ void Auditor::Impl::scan_all(const std::vector<engine::WalkedFile>& files, std::
 }
 
 Auditor::Auditor(Options options, ScannerRegistry registry)
-    : impl_(std::make_unique<Impl>(std::move(options), std::move(registry))) {}
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(registry))) {
+  impl_->open_cache();
+}
 Auditor::Auditor(Options options, ScannerRegistry registry, std::shared_ptr<CacheManager> cache)
-    : Auditor(std::move(options), std::move(registry)) {
-  impl_->cache = std::move(cache);
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(registry))) {
+  impl_->use_cache(std::move(cache));
 }
 Auditor::~Auditor() = default;
 Auditor::Auditor(Auditor&&) noexcept = default;
