@@ -32,7 +32,7 @@ MODELAUDIT_EXPORT void validate(const Policy& policy);
 MODELAUDIT_EXPORT void apply(const Policy& policy, ScanResult& result);
 
 /// The same for findings that belong to no file (ScanReport::findings).
-MODELAUDIT_EXPORT void apply(const Policy& policy, std::vector<Finding>& findings);
+MODELAUDIT_EXPORT void apply_to_findings(const Policy& policy, std::vector<Finding>& findings);
 
 /// Reads and checks a policy file (TOML: `suppress`, `allow`, `[severity]`; in a pyproject.toml below
 /// `[tool.modelaudit]`). `file_name` is for messages. @throws Error with line and reason; an unknown key is one.

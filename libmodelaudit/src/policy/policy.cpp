@@ -89,7 +89,7 @@ void allow_names(const std::vector<NamePattern>& allow, Finding& finding) {
   }
 }
 
-void apply_to(const Compiled& policy, std::vector<Finding>& findings) {
+void apply_compiled(const Compiled& policy, std::vector<Finding>& findings) {
   for (Finding& finding : findings) {
     const Rule* rule = find_rule(finding.rule);
     allow_names(policy.allow, finding);
@@ -106,11 +106,11 @@ void apply_to(const Compiled& policy, std::vector<Finding>& findings) {
 
 void validate(const Policy& policy) { (void)Compiled(policy); }
 
-void apply(const Policy& policy, ScanResult& result) { apply(policy, result.findings); }
+void apply(const Policy& policy, ScanResult& result) { apply_to_findings(policy, result.findings); }
 
-void apply(const Policy& policy, std::vector<Finding>& findings) {
+void apply_to_findings(const Policy& policy, std::vector<Finding>& findings) {
   if (policy.empty() || findings.empty()) return;
-  apply_to(Compiled(policy), findings);
+  apply_compiled(Compiled(policy), findings);
 }
 
 }  // namespace modelaudit
