@@ -158,6 +158,7 @@ ScanReport Auditor::scan(std::span<const std::filesystem::path> targets) const {
       report.files.push_back(impl_->finish(std::move(result)));
     }
   }
+  apply_to_findings(impl_->options.policy, report.findings);
   report.interrupted = impl_->options.stop.stop_requested();
   report.duration_us = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count());
