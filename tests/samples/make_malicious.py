@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Writes harmful model files with a harmless payload, and manifest.tsv beside them: make_malicious.py OUT.
+"""Writes harmful model files with a harmless payload, and manifest.tsv beside them.
+
+    make_malicious.py OUT               writes the files
+    make_malicious.py --compare FOLDER  tells whether they are still what this script writes
 
 Every payload is the command `true` or something as inert. Nothing here is ever loaded, by this script or by a test: the
 pickles are assembled opcode by opcode. Standard library only; the same bytes on every run. Columns of the manifest: path,
@@ -326,20 +329,32 @@ def archives():
 GROUPS = (plain_pickles, evasive_pickles, compressed, torch_files, numpy_files, tensor_files, gguf_files, archives)
 
 
-def main():
-    if len(sys.argv) != 2:
-        print(__doc__.splitlines()[0], file=sys.stderr)
-        return 2
-    root, lines = pathlib.Path(sys.argv[1]), ["path\tformat\ttechnique\texpect"]
+def files():
+    """(path, bytes) of every sample and of the manifest."""
+    lines = ["path\tformat\ttechnique\texpect"]
     for group in GROUPS:
         for path, kind, technique, expected, data in group():
-            target = root / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
+            yield path, data
             lines.append("\t".join((path, kind, technique, expected)))
-    (root / "manifest.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"{len(lines) - 1} files written to {root}")
-    return 0
+    yield "manifest.tsv", ("\n".join(lines) + "\n").encode()
+
+
+def main():
+    compare = len(sys.argv) == 3 and sys.argv[1] == "--compare"
+    if len(sys.argv) != 2 and not compare:
+        print("usage: make_malicious.py OUT | make_malicious.py --compare FOLDER", file=sys.stderr)
+        return 2
+    root, different = pathlib.Path(sys.argv[-1]), []
+    for path, data in files():
+        target = root / path
+        if compare:
+            if not target.is_file() or target.read_bytes() != data:
+                different.append(path)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    print("differs: " + ", ".join(different) if different else f"{len(list(files()))} files in {root}")
+    return 1 if different else 0
 
 
 if __name__ == "__main__":
