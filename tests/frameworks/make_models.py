@@ -2,9 +2,11 @@
 """Writes small harmless model files with the real frameworks, and manifest.tsv beside them.
 
     make_models.py OUT [--only python,numpy,tables,estimators,torch,tensors]
-    make_models.py OUT --sample DEST [--limit BYTES]     also copies the small ones of each kind to DEST
+    make_models.py OUT --sample DEST [--limit BYTES]     also copies small ones of each kind to DEST/models (clean) and
+                                                         DEST/models_with_code (the others)
 
-Everything is seeded; the same versions (requirements.txt) write the same content. Columns of the manifest: path,
+Everything is seeded: the same versions (requirements.txt) write the same values; some put times or addresses into their
+files, so the bytes differ. Columns of the manifest: path,
 framework, its version, and what a scan must say: `clean`, or `warning-at-most` for files into which code was put on purpose.
 """
 import argparse
@@ -15,19 +17,19 @@ import shutil
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from writers.recorder import Recorder  # noqa: E402
+from writers.recorder import CLEAN, WARNING_AT_MOST, Recorder  # noqa: E402
 
 WRITERS = {"python": "python", "numpy": "numpy_files", "tables": "tables", "estimators": "estimators", "torch": "torch_files",
            "tensors": "tensors"}
 
 
-def copy_sample(recorder, destination, limit_bytes):
+def copy_sample(recorder, destination, expectation, limit_bytes):
     """The files of `sample.txt` (one path a line, patterns allowed) that stay below the limit, with their rows."""
     wanted = (pathlib.Path(__file__).parent / "sample.txt").read_text(encoding="utf-8").split()
     rows = []
     for row in sorted(recorder.rows):
         source = recorder.root / row[0]
-        if not source.is_file() or not any(pathlib.PurePath(row[0]).match(pattern) for pattern in wanted):
+        if row[3] != expectation or not source.is_file() or not any(pathlib.PurePath(row[0]).match(pattern) for pattern in wanted):
             continue
         if source.stat().st_size > limit_bytes:
             print(f"not copied, {source.stat().st_size} bytes: {row[0]}")
@@ -54,7 +56,8 @@ def main():
         importlib.import_module(f"writers.{WRITERS[name]}").write(recorder)
     print(f"{recorder.write_manifest()} files written to {arguments.out}")
     if arguments.sample:
-        copy_sample(recorder, arguments.sample, arguments.limit)
+        copy_sample(recorder, arguments.sample / "models", CLEAN, arguments.limit)
+        copy_sample(recorder, arguments.sample / "models_with_code", WARNING_AT_MOST, arguments.limit)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 #
 #   --work DIR    keep everything there: DIR/venv, DIR/models (default: a temporary folder, removed at the end)
 #   --venv DIR    use this environment as it is, install nothing
-#   --committed   judge the files committed under tests/frameworks/models instead; needs no framework and no network
+#   --committed   judge the files committed beside this script instead; needs no framework and no network
 #
 # requirements.txt names the exact versions; they come from PyPI (PyTorch alone is gigabytes). Prints one line a wrong
 # verdict and `N passed, M failed`; the exit status is 0 when all passed, 1 when one failed, 2 when it could not run.
@@ -28,7 +28,11 @@ if [ -z "$tool" ] || [ ! -x "$tool" ]; then
 fi
 
 if [ "$committed" = yes ]; then
-  exec python3 "$here/judge.py" "$tool" "$here/models"
+  status=0
+  for folder in models models_with_code; do
+    python3 "$here/judge.py" "$tool" "$here/$folder" || status=1
+  done
+  exit $status
 fi
 if [ -z "$work" ]; then
   work=$(mktemp -d)
