@@ -204,7 +204,7 @@ def rows_of_numbers():
             yield "numpy", name, "numpy"
             yield "numpy", value.__name__, "numpy"
         if isinstance(value, numpy.ufunc):
-            for module in ("numpy", "numpy._core._multiarray_umath", "numpy.core._multiarray_umath"):
+            for module in ("numpy", "numpy._core._multiarray_umath", "numpy.core._multiarray_umath", "numpy.core.umath"):
                 yield module, value.__name__, "numpy"
     for name, value in sorted(vars(scipy.special).items()):
         if isinstance(value, numpy.ufunc):
