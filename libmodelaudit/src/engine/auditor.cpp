@@ -27,6 +27,14 @@ bool is_unknown(const ScanResult& result) {
          (gaps.front().kind == GapKind::unrecognised || gaps.front().kind == GapKind::empty) && result.findings.empty();
 }
 
+/// A result of nothing but the failure to open the file.
+bool could_not_be_opened(const ScanResult& result) {
+  const auto& gaps = result.coverage.gaps;
+  return result.scanners.empty() && gaps.size() == 1 && gaps.front().kind == GapKind::io_error;
+}
+
+using ReadCallback = engine::FileInput::ReadCallback;
+
 }  // namespace
 
 struct Auditor::Impl {
@@ -43,8 +51,10 @@ struct Auditor::Impl {
   void open_cache();
   void use_cache(std::shared_ptr<CacheManager> manager);
 
-  ScanResult scan_path(const std::filesystem::path& path, std::string_view shown, const Limits& limits) const;
-  TracedResult scan_uncached(const std::filesystem::path& path, std::string_view shown, const Limits& limits) const;
+  ScanResult scan_path(const std::filesystem::path& path, std::string_view shown, const Limits& limits,
+                       const ReadCallback& on_read) const;
+  TracedResult scan_uncached(const std::filesystem::path& path, std::string_view shown, const Limits& limits,
+                             const ReadCallback& on_read) const;
   ScanResult finish(ScanResult result) const {
     apply(options.policy, result);
     return result;
@@ -80,13 +90,14 @@ void Auditor::Impl::use_cache(std::shared_ptr<CacheManager> manager) {
   keys.emplace(options, registry);
 }
 
-ScanResult Auditor::Impl::scan_path(const std::filesystem::path& path, std::string_view shown, const Limits& limits) const {
-  if (!cache) return scan_uncached(path, shown, limits).result;
-  return cache->cached_scan(*keys, path, shown, [&] { return scan_uncached(path, shown, limits); });
+ScanResult Auditor::Impl::scan_path(const std::filesystem::path& path, std::string_view shown, const Limits& limits,
+                                    const ReadCallback& on_read) const {
+  if (!cache) return scan_uncached(path, shown, limits, on_read).result;
+  return cache->cached_scan(*keys, path, shown, [&] { return scan_uncached(path, shown, limits, on_read); });
 }
 
 TracedResult Auditor::Impl::scan_uncached(const std::filesystem::path& path, std::string_view shown,
-                                          const Limits& limits) const {
+                                          const Limits& limits, const ReadCallback& on_read) const {
   const auto fd = io::open_regular(path);
   if (!fd) {
     TracedResult unread;
@@ -97,7 +108,7 @@ TracedResult Auditor::Impl::scan_uncached(const std::filesystem::path& path, std
     unread.result.coverage.gaps.push_back({GapKind::io_error, fd.error().what, std::move(where)});
     return unread;
   }
-  engine::ScanOutcome outcome = engine.scan_descriptor(fd->get(), path.filename().string(), shown, limits);
+  engine::ScanOutcome outcome = engine.scan_descriptor(fd->get(), path.filename().string(), shown, limits, on_read);
   return {std::move(outcome.result), std::move(outcome.trace)};
 }
 
@@ -105,16 +116,19 @@ void Auditor::Impl::scan_all(const std::vector<engine::WalkedFile>& files, std::
   results.resize(files.size());
   std::atomic<std::size_t> next{0};
   std::atomic<std::size_t> done{0};
+  const auto tell = [&](const engine::WalkedFile& file, std::uint64_t bytes, std::uint64_t total) {
+    if (!options.progress) return;
+    const std::lock_guard lock(progress_mutex);
+    options.progress({file.shown, done.load(), files.size(), bytes, total});
+  };
   const auto work = [&] {
     while (!options.stop.stop_requested()) {
       const std::size_t i = next.fetch_add(1);
       if (i >= files.size()) return;
-      results[i] = scan_path(files[i].path, files[i].shown, options.limits);
-      const std::size_t finished = done.fetch_add(1) + 1;
-      if (options.progress) {
-        const std::lock_guard lock(progress_mutex);
-        options.progress({files[i].shown, finished, files.size(), results[i].coverage.size, results[i].coverage.size});
-      }
+      const auto on_read = [&](std::uint64_t furthest, std::uint64_t total) { tell(files[i], furthest, total); };
+      results[i] = scan_path(files[i].path, files[i].shown, options.limits, on_read);
+      ++done;
+      tell(files[i], results[i].coverage.size, results[i].coverage.size);
     }
   };
   const unsigned wanted = options.threads != 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
@@ -124,7 +138,7 @@ void Auditor::Impl::scan_all(const std::vector<engine::WalkedFile>& files, std::
   work();
   threads.clear();
   // Files that an interruption kept from being begun are no results.
-  results.erase(std::remove_if(results.begin(), results.end(), [](const ScanResult& r) { return r.path.empty(); }), results.end());
+  std::erase_if(results, [](const ScanResult& result) { return result.path.empty(); });
 }
 
 Auditor::Auditor(Options options, ScannerRegistry registry)
@@ -154,6 +168,8 @@ ScanReport Auditor::scan(std::span<const std::filesystem::path> targets) const {
                              !(result.coverage.size == 0 && impl_->has_model_extension(result.path));
     if (listed_only) {
       report.unknown.push_back(std::move(result.path));
+    } else if (could_not_be_opened(result)) {
+      report.errors.push_back({result.path, Errc::io_error, result.coverage.gaps.front().what + "; run as a user who may read it"});
     } else {
       report.files.push_back(impl_->finish(std::move(result)));
     }
@@ -166,7 +182,7 @@ ScanReport Auditor::scan(std::span<const std::filesystem::path> targets) const {
 }
 
 ScanResult Auditor::scan_file(const std::filesystem::path& path) const {
-  return impl_->finish(impl_->scan_path(path, path.string(), impl_->options.limits));
+  return impl_->finish(impl_->scan_path(path, path.string(), impl_->options.limits, {}));
 }
 
 ScanResult Auditor::scan_bytes(std::span<const std::byte> bytes, std::string_view name) const {
@@ -181,8 +197,12 @@ ScanResult Auditor::scan_large_file(const std::filesystem::path& path, ProgressC
                                     std::chrono::milliseconds time_limit) const {
   Limits limits = impl_->options.limits;
   limits.time = time_limit;
-  ScanResult result = impl_->finish(impl_->scan_path(path, path.string(), limits));
-  if (progress) progress({result.path, 1, 1, result.coverage.size, result.coverage.size});
+  const std::string shown = path.string();
+  const auto on_read = [&](std::uint64_t furthest, std::uint64_t total) {
+    if (progress) progress({shown, 0, 1, furthest, total});
+  };
+  ScanResult result = impl_->finish(impl_->scan_path(path, shown, limits, on_read));
+  if (progress) progress({shown, 1, 1, result.coverage.size, result.coverage.size});
   return result;
 }
 

@@ -178,7 +178,10 @@ ByteView FileInput::bytes(std::uint64_t offset, std::uint64_t length) {
   check_range(reader_.size(), offset, length);
   reads_.add(offset, length);
   if (!reader_.is_mapped()) held_.add(length);
-  if (on_read_ && offset > told_ && offset - told_ >= k_progress_step) on_read_(told_ = offset);
+  if (on_read_ && offset > told_ && offset - told_ >= k_progress_step) {
+    told_ = offset;
+    on_read_(offset, reader_.size());
+  }
   return reader_.bytes(offset, length);
 }
 

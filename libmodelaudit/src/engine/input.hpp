@@ -34,7 +34,7 @@ class Input {
 class FileInput final : public Input {
  public:
   /// Told how far into the file the scan has come, each time it has come a good deal further.
-  using ReadCallback = std::function<void(std::uint64_t furthest)>;
+  using ReadCallback = std::function<void(std::uint64_t furthest, std::uint64_t size)>;
 
   FileInput(io::FileReader& reader, io::IntervalSet& reads, Budget& budget, ReadCallback on_read = {})
       : reader_(reader), reads_(reads), held_(budget), on_read_(std::move(on_read)) {}
