@@ -1,19 +1,10 @@
 #include "wire/zip/directory.hpp"
 
 #include <algorithm>
-#include <string_view>
 
 namespace modelaudit::wire::zip {
 
 namespace {
-
-/// Position of the last `literal` that starts before `before` (relative to the view).
-std::optional<std::uint64_t> rfind(ByteView view, std::string_view literal, std::uint64_t before) {
-  if (before == 0) return std::nullopt;
-  const auto found = view.text().rfind(literal, before - 1);
-  if (found == std::string_view::npos) return std::nullopt;
-  return found;
-}
 
 bool leads_somewhere(const Source& source, const EndRecord& end) {
   return end.records == 0 || !directories_of(source, end, 1).empty();
@@ -76,16 +67,17 @@ std::vector<EndRecord> find_ends(const Source& source) {
   const std::uint64_t window = std::min(source.size, k_end_window);
   const std::uint64_t start = source.size - window;
   const ByteView tail = source.bytes(start, window);
+  std::vector<std::uint64_t> candidates;
+  for (auto at = tail.find(k_end_magic); at; at = tail.find(k_end_magic, *at + 1)) candidates.push_back(start + *at);
   std::optional<EndRecord> last;
   std::optional<EndRecord> reaching;
-  constexpr int k_most_candidates = 4096;  // a tail full of signatures must stay cheap
-  auto at = rfind(tail, k_end_magic, tail.size());
-  for (int tried = 0; at && tried < k_most_candidates; at = rfind(tail, k_end_magic, *at), ++tried) {
-    const auto end = read_end(source, start + *at);
+  constexpr std::size_t k_most_candidates = 4096;  // a tail full of signatures must stay cheap
+  if (candidates.size() > k_most_candidates) candidates.erase(candidates.begin(), candidates.end() - k_most_candidates);
+  for (auto at = candidates.rbegin(); at != candidates.rend() && !reaching; ++at) {
+    const auto end = read_end(source, *at);
     if (!end || !leads_somewhere(source, *end)) continue;
     if (!last) last = end;
-    if (!reaching && end->end() == source.size) reaching = end;
-    if (reaching) break;
+    if (end->end() == source.size) reaching = end;
   }
   if (reaching) ends.push_back(*reaching);
   if (last && (!reaching || last->offset != reaching->offset)) ends.push_back(*last);
