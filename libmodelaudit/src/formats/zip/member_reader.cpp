@@ -122,7 +122,9 @@ bool is_readable(std::uint16_t method) noexcept {
 
 ByteRange data_of(const wire::zip::Entry& entry, const wire::zip::Reading& reading, std::uint64_t input_size) {
   const std::uint64_t start = std::min(entry.local->data_offset(), input_size);
-  return {start, std::min(reading.compressed, input_size - start)};
+  // Data that runs beyond the input may at most reach the directory that lists it.
+  const std::uint64_t stop = entry.cut ? std::max(start, entry.extent.offset + entry.extent.length) : input_size;
+  return {start, std::min(reading.compressed, stop - start)};
 }
 
 Content open_member(ScanContext& context, ByteRange data, const wire::zip::Reading& reading) {

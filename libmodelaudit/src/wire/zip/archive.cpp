@@ -73,6 +73,7 @@ class Builder {
 
   void add_directory(Directory directory, View view) {
     const auto index = static_cast<std::uint32_t>(archive_.directories.size());
+    directory_offset_ = directory.offset;
     const auto is_known = [&](const Directory& d) {
       return directory.offset >= d.offset && directory.offset < d.offset + d.length && d.base == directory.base;
     };
@@ -135,6 +136,7 @@ class Builder {
     const std::uint64_t data = std::min(entry.local->data_offset(), source_.size);
     entry.cut = entry.local->data_offset() > source_.size || sizes.compressed > source_.size - data;
     std::uint64_t end = entry.cut ? source_.size : data + sizes.compressed;
+    if (entry.cut && entry.central && directory_offset_ >= data) end = directory_offset_;  // all that can be its data
     if (!entry.cut && entry.local->is_streamed()) {
       entry.descriptor = read_descriptor(source_, end, sizes, entry.local->zip64);
       if (entry.descriptor) end += entry.descriptor->length;
@@ -336,7 +338,7 @@ class Builder {
     for (std::size_t i = 0; i < archive_.entries.size(); ++i) {
       const Entry& entry = archive_.entries[i];
       if (!entry.central || !entry.local) continue;
-      const std::uint64_t data_end = entry.cut ? source_.size : entry.local->data_offset() + entry.central->sizes.compressed;
+      const std::uint64_t data_end = entry.cut ? entry.extent.offset + entry.extent.length : entry.local->data_offset() + entry.central->sizes.compressed;
       spans.push_back({entry.directory, entry.local->offset, data_end, i});
     }
     std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) {
@@ -366,6 +368,7 @@ class Builder {
   std::vector<std::uint64_t> descriptors_;  // in unclaimed bytes, ascending
   std::uint64_t descriptor_tests_ = 0;
   std::size_t from_first_directory_ = 0;
+  std::uint64_t directory_offset_ = 0;      // of the directory whose records are being added
 };
 
 }  // namespace
