@@ -62,13 +62,13 @@ void declare(CLI::App& app, ScanWords& words) {
   app.add_flag("--deep", words.deep, "Sweep weight regions too, not only their bounds");
   app.add_option("-t,--timeout", words.timeout_s, "Time limit for each file")->type_name("SECONDS")->check(CLI::Range(0.001, 1e7))->capture_default_str();
   app.add_option("--max-size", words.max_size, "Do not scan larger files (10GB, 1.5TB)")->type_name("SIZE");
-  app.add_option("--scanners", words.scanners, "Use these scanners only")->type_name("ID,...")->delimiter(',')->expected(1)->take_all();
-  app.add_option("--exclude-scanner", words.excluded_scanners, "Leave out a scanner")->type_name("ID,...")->delimiter(',')->expected(1)->take_all();
+  app.add_option("--scanners", words.scanners, "Use these scanners only")->type_name("ID,...")->delimiter(',')->allow_extra_args(false);
+  app.add_option("--exclude-scanner", words.excluded_scanners, "Leave out a scanner")->type_name("ID,...")->delimiter(',')->allow_extra_args(false);
   app.add_flag("--list-scanners", words.list_scanners, "List the scanners and exit");
   app.add_option("--config", words.config, "Policy file (TOML: suppress, allow, [severity])")->type_name("FILE")->envname("MODELAUDIT_CONFIG");
-  app.add_option("--allow", words.allow, "Vouch for a Python name: package.module.Class or package.module.*")->type_name("NAME")->delimiter(',')->expected(1)->take_all();
-  app.add_option("-s,--suppress", words.suppress, "Do not count findings of a rule: id, S-code or S200-S299")->type_name("RULE")->delimiter(',')->expected(1)->take_all();
-  app.add_option("-S,--severity", words.severity, "Set a rule's severity: critical, high, medium, warning, low, info")->type_name("RULE=LEVEL")->delimiter(',')->expected(1)->take_all();
+  app.add_option("--allow", words.allow, "Vouch for a Python name: package.module.Class or package.module.*")->type_name("NAME")->delimiter(',')->allow_extra_args(false);
+  app.add_option("-s,--suppress", words.suppress, "Do not count findings of a rule: id, S-code or S200-S299")->type_name("RULE")->delimiter(',')->allow_extra_args(false);
+  app.add_option("-S,--severity", words.severity, "Set a rule's severity: critical, high, medium, warning, low, info")->type_name("RULE=LEVEL")->delimiter(',')->allow_extra_args(false);
   app.add_flag("--cache,!--no-cache", words.cache, "Reuse results of unchanged files (default: on)");
   app.add_option("--cache-dir", words.cache_dir, "Folder of the result cache")->type_name("DIR");
   app.add_flag("--progress", words.progress, "Show progress on standard error even where it is no terminal");
