@@ -28,6 +28,7 @@ struct Command {
 };
 
 Command add_scan(CLI::App& program);
+Command add_cache(CLI::App& program);
 Command add_rules(CLI::App& program);
 Command add_doctor(CLI::App& program);
 Command add_completion(CLI::App& program);

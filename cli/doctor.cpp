@@ -22,6 +22,7 @@ Json facts() {
   Json scanners = Json::array();
   for (const auto& scanner : auditor.registry().all()) scanners.push_back(scanner->info().id);
   Json cache = {{"enabled", auditor.cache() != nullptr}};
+  if (auditor.cache() != nullptr) cache["directory"] = auditor.cache()->directory().string();
   if (!auditor.cache_warning().empty()) cache["why_not"] = auditor.cache_warning();
   return {{"version", library_version()},
           {"build", {{"compiler", "g++ " __VERSION__}, {"c++", __cplusplus}, {"type", MODELAUDIT_BUILD_TYPE}}},
@@ -38,7 +39,7 @@ std::string as_text(const Json& all) {
   out += "Scanners: " + std::to_string(all["scanners"]["total"].get<std::size_t>()) + ", all available\n";
   for (const Json& id : all["scanners"]["available"]) out += "  " + text(id) + "\n";
   const Json& cache = all["cache"];
-  if (cache["enabled"].get<bool>()) return out + "Cache: on\n";
+  if (cache["enabled"].get<bool>()) return out + "Cache: " + escape_for_terminal(text(cache["directory"])) + "\n";
   return out + "Cache: off" + (cache.contains("why_not") ? " (" + escape_for_terminal(text(cache["why_not"])) + ")" : "") + "\n";
 }
 
@@ -50,7 +51,7 @@ Command add_doctor(CLI::App& program) {
   app->add_option("-f,--format", *format, "Form of the output")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
   return {app, [format] {
             const Json all = facts();
-            print(*format == "json" ? all.dump(2) + "\n" : as_text(all));
+            print(*format == "json" ? all.dump(2, ' ', true, Json::error_handler_t::replace) + "\n" : as_text(all));
             return k_ok;
           }};
 }

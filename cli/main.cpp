@@ -40,7 +40,7 @@ int run(int argc, char** argv) {
   program.set_version_flag("--version", "modelaudit " + std::string(library_version()), "Print the version and exit");
   program.footer(k_footer);
   program.require_subcommand(0, 1);
-  const std::vector<cli::Command> commands = {cli::add_scan(program), cli::add_rules(program),
+  const std::vector<cli::Command> commands = {cli::add_scan(program), cli::add_cache(program), cli::add_rules(program),
                                               cli::add_doctor(program), cli::add_completion(program)};
   std::vector<std::string> words = words_of(argc, argv, commands);
   if (words.empty()) {

@@ -1,54 +1,44 @@
 #include "report/fingerprint.hpp"
 
-#include <fmt/format.h>
-#include <openssl/sha.h>
+#include <limits>
+
+#include "io/sha256.hpp"
 
 namespace modelaudit::report {
 
 namespace {
 
-/// Fields with their lengths before them, so that no two lists of fields give the same bytes.
-void add_field(std::string& out, std::string_view field) {
-  fmt::format_to(std::back_inserter(out), "{}:", field.size());
-  out += field;
-}
+/// Stands for "no number": no offset in a file reaches it.
+constexpr std::uint64_t k_none = std::numeric_limits<std::uint64_t>::max();
 
-std::string digest_of(const std::string& bytes, std::size_t digits) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest);
+std::string hex_of(const Digest& digest, std::size_t digits) {
+  static constexpr char k_digits[] = "0123456789abcdef";
   std::string hex;
-  for (std::size_t i = 0; i < digits / 2; ++i) fmt::format_to(std::back_inserter(hex), "{:02x}", digest[i]);
+  for (std::size_t i = 0; i < digits / 2; ++i) {
+    hex += k_digits[digest[i] >> 4];
+    hex += k_digits[digest[i] & 15];
+  }
   return hex;
 }
-
-std::string number(const std::optional<std::uint64_t>& value) { return value ? std::to_string(*value) : ""; }
 
 }  // namespace
 
 std::string fingerprint(const Finding& finding) {
   const std::string& path = finding.where.path;
-  std::string fields;
-  add_field(fields, finding.rule);
-  add_field(fields, std::string_view(path).substr(path.find_last_of('/') + 1));
-  for (const std::string& member : finding.where.members) add_field(fields, member);
-  add_field(fields, number(finding.where.offset));
-  add_field(fields, number(finding.where.line));
-  add_field(fields, finding.message);
-  for (const auto& [key, value] : finding.details) {
-    add_field(fields, key);
-    add_field(fields, value);
-  }
-  return digest_of(fields, 32);
+  io::FieldHasher fields("modelaudit finding");
+  fields.text(finding.rule).text(std::string_view(path).substr(path.find_last_of('/') + 1));
+  fields.number(std::uint64_t{finding.where.members.size()});
+  for (const std::string& member : finding.where.members) fields.text(member);
+  fields.number(finding.where.offset.value_or(k_none)).number(std::uint64_t{finding.where.line.value_or(0)});
+  fields.text(finding.message);
+  for (const auto& [key, value] : finding.details) fields.text(key).text(value);
+  return hex_of(fields.finish(), 32);
 }
 
 std::string ruleset_digest() {
-  std::string fields;
-  for (const Rule* rule : builtin_rules()) {
-    add_field(fields, rule->id);
-    add_field(fields, to_string(rule->severity));
-    add_field(fields, rule->code);
-  }
-  return digest_of(fields, 16);
+  io::FieldHasher fields("modelaudit rules");
+  for (const Rule* rule : builtin_rules()) fields.text(rule->id).text(to_string(rule->severity)).text(rule->code);
+  return hex_of(fields.finish(), 16);
 }
 
 }  // namespace modelaudit::report

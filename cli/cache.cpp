@@ -1,0 +1,144 @@
+// modelaudit cache stats|clear|cleanup, and the flags --stats, --clear, --cleanup N that mean the same.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <modelaudit/auditor.hpp>
+#include <modelaudit/cache.hpp>
+#include <modelaudit/error.hpp>
+#include <modelaudit/report.hpp>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "command.hpp"
+#include "console.hpp"
+
+namespace modelaudit::cli {
+
+namespace {
+
+using Days = std::chrono::duration<std::int64_t, std::ratio<86400>>;
+using Json = nlohmann::ordered_json;
+
+constexpr int k_default_age_days = 30;
+constexpr int k_oldest_days = 36500;
+
+struct CacheWords {
+  bool stats = false;
+  bool clear = false;
+  std::optional<int> cleanup_days;  ///< the flag form
+  int max_age_days = k_default_age_days;
+  bool dry_run = false;
+  std::string dir;
+  std::string format = "text";
+};
+
+std::shared_ptr<CacheManager> open_cache(const CacheWords& words) {
+  CacheOptions options;
+  options.dir = words.dir;
+  return get_cache_manager(options, CacheAccess::inspect);
+}
+
+std::string megabytes(std::uint64_t bytes) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.1f MB", static_cast<double>(bytes) / (1 << 20));
+  return text;
+}
+
+void show_stats(const CacheWords& words) {
+  const auto cache = open_cache(words);
+  const CacheStats stats = cache->stats();
+  if (words.format == "json") {
+    const Json out = {{"directory", cache->directory().string()}, {"entries", stats.entries},
+                      {"bytes", stats.bytes},                     {"hits", stats.hits},
+                      {"misses", stats.misses},                   {"bypassed", stats.bypassed},
+                      {"rejected", stats.rejected},               {"backend_failures", stats.backend_failures},
+                      {"hit_rate", stats.hit_rate()},             {"time_saved_us", stats.time_saved_us}};
+    return print(out.dump(2, ' ', true, Json::error_handler_t::replace) + "\n");
+  }
+  char rate[32];
+  std::snprintf(rate, sizeof rate, "%.0f%%", 100 * stats.hit_rate());
+  char saved[32];
+  std::snprintf(saved, sizeof saved, "%.1f s", static_cast<double>(stats.time_saved_us) / 1e6);
+  print("Folder:     " + escape_for_terminal(cache->directory().string()) + "\n" +
+        "Entries:    " + std::to_string(stats.entries) + " (" + megabytes(stats.bytes) + ")\n" +
+        "Hits:       " + std::to_string(stats.hits) + " of " + std::to_string(stats.hits + stats.misses) + " (" + rate + ")\n" +
+        "Bypassed:   " + std::to_string(stats.bypassed) + "\n" +
+        "Rejected:   " + std::to_string(stats.rejected) + "\n" +
+        "Time saved: " + saved + "\n");
+}
+
+void show_removal(const CacheWords& words, const CacheRemoval& removal) {
+  if (words.format == "json") {
+    const Json out = {{"dry_run", words.dry_run}, {"entries", removal.entries}, {"bytes", removal.bytes}};
+    return print(out.dump(2) + "\n");
+  }
+  print(std::string(words.dry_run ? "Would remove " : "Removed ") + std::to_string(removal.entries) + " entries (" +
+        megabytes(removal.bytes) + ").\n");
+}
+
+void clear(const CacheWords& words) {
+  const auto cache = open_cache(words);
+  // An age of seconds::min() means every entry: cleanup() can count them without removing any.
+  show_removal(words, words.dry_run ? cache->cleanup(std::chrono::seconds::min(), true) : cache->clear());
+}
+
+void cleanup(const CacheWords& words, int days) {
+  show_removal(words, open_cache(words)->cleanup(Days(days), words.dry_run));
+}
+
+int run_flags(const CacheWords& words) {
+  const int asked = (words.stats ? 1 : 0) + (words.clear ? 1 : 0) + (words.cleanup_days ? 1 : 0);
+  if (asked != 1) throw UsageError("cache wants one of stats, clear and cleanup; 'modelaudit cache --help' explains them");
+  if (words.stats) show_stats(words);
+  if (words.clear) clear(words);
+  if (words.cleanup_days) cleanup(words, *words.cleanup_days);
+  return k_ok;
+}
+
+void declare_common(CLI::App& app, CacheWords& words) {
+  app.add_option("--cache-dir", words.dir, "Folder of the cache")->type_name("DIR");
+  app.add_option("-f,--format", words.format, "Form of the output")->check(CLI::IsMember({"text", "json"}));
+}
+
+}  // namespace
+
+Command add_cache(CLI::App& program) {
+  CLI::App* app = program.add_subcommand("cache", "Show or empty the cache of results");
+  auto words = std::make_shared<CacheWords>();
+  declare_common(*app, *words);
+  app->require_subcommand(0, 1);
+  app->add_flag("--stats", words->stats, "As 'cache stats'");
+  app->add_flag("--clear", words->clear, "As 'cache clear'");
+  app->add_option("--cleanup", words->cleanup_days, "As 'cache cleanup --max-age DAYS'")->type_name("DAYS")->check(CLI::Range(0, k_oldest_days));
+  app->add_flag("--dry-run", words->dry_run, "Only count what would be removed");
+
+  CLI::App* stats = app->add_subcommand("stats", "Show what the cache holds and what it saved");
+  declare_common(*stats, *words);
+  CLI::App* clear_app = app->add_subcommand("clear", "Remove every entry");
+  declare_common(*clear_app, *words);
+  clear_app->add_flag("--dry-run", words->dry_run, "Only count what would be removed");
+  CLI::App* cleanup_app = app->add_subcommand("cleanup", "Remove entries that were not used for some days");
+  declare_common(*cleanup_app, *words);
+  cleanup_app->add_option("--max-age", words->max_age_days, "Age in days")->type_name("DAYS")->check(CLI::Range(0, k_oldest_days))->capture_default_str();
+  cleanup_app->add_flag("--dry-run", words->dry_run, "Only count what would be removed");
+
+  return {app, [words, stats, clear_app, cleanup_app] {
+            const bool flags = words->stats || words->clear || words->cleanup_days;
+            const bool named = stats->parsed() || clear_app->parsed() || cleanup_app->parsed();
+            if (flags && named) throw UsageError("cache wants one of stats, clear and cleanup, not several");
+            try {
+              if (!named) return run_flags(*words);
+              if (stats->parsed()) show_stats(*words);
+              if (clear_app->parsed()) clear(*words);
+              if (cleanup_app->parsed()) cleanup(*words, words->max_age_days);
+            } catch (const Error& error) {
+              complain(error.what());
+              return k_command_failed;
+            }
+            return k_ok;
+          }};
+}
+
+}  // namespace modelaudit::cli
