@@ -78,6 +78,16 @@ constexpr Value make_span(Tag tag, std::uint64_t offset, std::uint64_t size) noe
   return make(tag, offset << 20 | size);
 }
 
+/// What enter_inner() puts aside.
+struct Suspended {
+  std::vector<Value> stack;
+  std::vector<std::uint32_t> marks;
+  Chunked<Value> memo;
+  std::unordered_map<std::uint64_t, Value> sparse;
+  std::uint64_t memo_holes;
+  std::uint8_t protocol;
+};
+
 struct Machine::Impl {
   Impl(Machine& self, Observer& to, Budget& from, Options options);
 
@@ -150,6 +160,7 @@ struct Machine::Impl {
   Chunked<Value> last_memo;                           ///< of the stream before
   std::unordered_map<std::uint64_t, Value> last_sparse;
   std::uint64_t memo_holes = 0;
+  std::vector<std::unique_ptr<Suspended>> suspended;
 
   Chunked<Cell> cells;
   Chunked<std::uint64_t> live;

@@ -37,6 +37,33 @@ void Machine::next_stream() {
   m.expansion_seen = m.depth_seen = m.proto_missing_seen = false;
 }
 
+void Machine::enter_inner() {
+  Impl& m = *impl_;
+  auto aside = std::make_unique<Suspended>(Suspended{{}, {}, Chunked<Value>(m.charge), {}, m.memo_holes, m.protocol});
+  aside->stack.swap(m.stack);
+  aside->marks.swap(m.marks);
+  aside->memo.swap(m.memo);
+  aside->sparse.swap(m.sparse);
+  m.memo_holes = 0;
+  m.protocol = 0;
+  m.started = false;
+  m.ops_at_start = m.ops;
+  m.suspended.push_back(std::move(aside));
+}
+
+void Machine::leave_inner() {
+  Impl& m = *impl_;
+  Suspended& aside = *m.suspended.back();
+  m.stack.swap(aside.stack);
+  m.marks.swap(aside.marks);
+  m.memo.swap(aside.memo);
+  m.sparse.swap(aside.sparse);
+  m.memo_holes = aside.memo_holes;
+  m.protocol = aside.protocol;
+  m.started = true;
+  m.suspended.pop_back();
+}
+
 Value Machine::result() const noexcept { return impl_->result; }
 std::uint8_t Machine::protocol() const noexcept { return impl_->protocol; }
 std::uint64_t Machine::opcodes() const noexcept { return impl_->ops; }

@@ -172,6 +172,9 @@ class Machine {
   void interrupt() const noexcept;
   /// Forgets the stack and begins a new stream.
   void next_stream();
+  /// A stream of its own in the middle of this one (joblib's arrays of objects), and back again.
+  void enter_inner();
+  void leave_inner();
 
   Value result() const noexcept;
   /// Highest PROTO so far in this stream; 0 without.

@@ -534,7 +534,7 @@ RunEnd Machine::Impl::step_rare(Lexer& lexer, std::uint8_t code, bool& done) {
     case op_long: stack.push_back(number_line(token.data, code == op_long)); return {};
     case op_long1:
     case op_long4:
-      if (token.data_size > k_max_digits / 2) observer.on_anomaly(machine, Anomaly::big_number, here, token.data_size);
+
       stack.push_back(make_long(token.data, token.data_size));
       return {};
     case op_string: stack.push_back(string_line(token)); return {};

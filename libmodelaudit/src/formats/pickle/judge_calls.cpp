@@ -1,0 +1,299 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "detect/code_text.hpp"
+#include "formats/pickle/bytecode.hpp"
+#include "formats/pickle/judge.hpp"
+#include "rules/catalogue.hpp"
+#include "wire/pickle/opcodes.hpp"
+
+namespace modelaudit::formats::pickles {
+
+namespace {
+
+using detect::GlobalKind;
+using wire::pickle::Kind;
+using wire::pickle::opcode_info;
+
+/// More than this from one call is no rebuilt array but an attack on memory: 16 GiB.
+constexpr std::uint64_t k_large_allocation = std::uint64_t{1} << 34;
+
+bool is_dunder(std::string_view name) { return name.starts_with("__") && name.ends_with("__"); }
+
+}  // namespace
+
+void Judge::on_call(const Machine& machine, const Call& call) {
+  if (machine.kind(call.callable) != Kind::global) {
+    call_other(machine, call);
+    return;
+  }
+  State& s = state(machine, call.callable);
+  ++s.calls;
+  if (s.treatment == Treatment::safe) return;
+  mark_arguments(machine, call, &s);
+  call_global(machine, call, s);
+}
+
+void Judge::call_global(const Machine& machine, const Call& call, State& s) {
+  const std::vector<Value> args = machine.items(call.args, 4);
+  switch (s.treatment) {
+    case Treatment::safe: return;
+    case Treatment::allocates: check_allocation(machine, call, s); return;
+    case Treatment::unknown:
+    case Treatment::main:
+      count_unknown(s, call.offset);
+      check_code_text(machine, call, dotted(s.module, s.name));
+      return;
+    case Treatment::critical:
+    case Treatment::loader: report_call(s, machine, call); return;
+    case Treatment::warning:
+      report_call(s, machine, call);
+      check_code_text(machine, call, dotted(s.module, s.name));
+      return;
+    case Treatment::getattr: call_getattr(machine, call, s); return;
+    case Treatment::constructs:
+      // The machine reports the call of the class by itself; only what it cannot see is left to say here.
+      if (args.empty() || machine.kind(args[0]) != Kind::global) {
+        if (args.empty() || machine.kind(args[0]) != Kind::object) report_call(s, machine, call);
+      }
+      return;
+    case Treatment::builds_class:
+      if (machine.length(call.args) != 1) report_call(s, machine, call);
+      return;
+    case Treatment::binds: {
+      if (!args.empty() && machine.kind(args[0]) == Kind::global) {
+        State& bound = state(machine, args[0]);
+        if (bound.judgement.kind == GlobalKind::critical && bound.treatment != Treatment::bytecode) {
+          report_call(bound, machine, call);
+        }
+        return;  // safe and unknown ones are judged by their own name
+      }
+      if (args.empty() || (machine.kind(args[0]) != Kind::object && machine.kind(args[0]) != Kind::unknown)) report_call(s, machine, call);
+      return;
+    }
+    case Treatment::bytecode: call_bytecode(machine, call, s); return;
+    case Treatment::torch_bytes: call_torch_bytes(machine, call, s); return;
+  }
+}
+
+/// What a callable that is no global goes back to: the global called first, or ~0.
+std::uint32_t Judge::base_global(const Machine& machine, Value v) const {
+  for (int level = 0; level < 16; ++level) {
+    if (machine.kind(v) == Kind::global) return machine.global_index(v);
+    if (machine.kind(v) != Kind::object && machine.kind(v) != Kind::attribute) break;
+    v = machine.parts(v).callable;
+  }
+  return ~std::uint32_t{0};
+}
+
+void Judge::call_other(const Machine& machine, const Call& call) {
+  mark_arguments(machine, call, nullptr);
+  const std::string what = machine.describe(call.callable, 120);
+  Finding finding(rules::pickle_opaque_call, fmt::format("calls {}, which is itself the result of a computation", what), ScanContext::at(call.offset),
+                  {{"opcode", std::string(opcode_info(call.opcode).name)}, {"callable", what}, {"arguments", machine.describe(call.args, 160)}});
+  switch (machine.kind(call.callable)) {
+    case Kind::object:
+    case Kind::attribute: {
+      const std::uint32_t base = base_global(machine, call.callable);
+      if (base < states_.size()) {
+        State& s = states_[base];
+        if (s.treatment == Treatment::bytecode) {
+          // A class that came along is instantiated by any pickle of its objects; a function that came along is run.
+          const bool makes_function = s.name == "_create_function" || s.name == "_make_function" || s.name == "_make_skel_func";
+          call_bytecode(machine, call, s);
+          if (!makes_function) return;
+          finding.severity = Severity::critical;
+          finding.message = fmt::format("calls a function whose bytecode stands in the file ({})", what);
+          ++dangerous_calls_;
+        } else if (s.judgement.kind == GlobalKind::critical && s.reported) {
+          return;  // the call that made it is reported, with the same consequence
+        } else if (s.treatment == Treatment::unknown || s.treatment == Treatment::main) {
+          return;  // as uncleared as what made it
+        }
+      }
+      break;
+    }
+    case Kind::unknown:
+      finding.message = "calls an object that could not be followed";
+      break;
+    case Kind::extension: {
+      finding.rule = rules::pickle_extension.id;
+      if (extension_registered_) finding.severity = Severity::critical;
+      finding.message = fmt::format("calls what stands under an extension code: {}", what);
+      break;
+    }
+    case Kind::module:
+    case Kind::persistent: break;
+    default: return;  // numbers and texts cannot be called: the loader fails here
+  }
+  check_code_text(machine, call, what);
+  emit(std::move(finding));
+}
+
+bool Judge::is_safe_object(const Machine& machine, Value v) {
+  if (machine.kind(v) != Kind::object) return false;
+  const Value callable = machine.parts(v).callable;
+  if (machine.kind(callable) != Kind::global) return false;
+  const Treatment treatment = state(machine, callable).treatment;
+  return treatment == Treatment::safe || treatment == Treatment::allocates;
+}
+
+void Judge::call_getattr(const Machine& machine, const Call& call, State& s) {
+  const std::vector<Value> args = machine.items(call.args, 4);
+  const auto name = args.size() >= 2 ? machine.text(args[1]) : std::nullopt;
+  const bool plain = name && !is_dunder(*name) && name->find('.') == std::string_view::npos && detect::judge_attribute(*name) == GlobalKind::unknown;
+  if (plain) {
+    // How Python 3 writes a bound method: of an instance of a known class.
+    if (is_safe_object(machine, args[0])) {
+      s.reported = true;
+      return;
+    }
+    // And nested classes below protocol 4: the name that is reached is judged like any other.
+    if (const auto* owner = machine.global(args[0])) {
+      const detect::GlobalJudgement reached = detect::judge_global(owner->module, owner->name + "." + std::string(*name), owner->python2_names);
+      const Treatment outer = state(machine, args[0]).treatment;
+      const bool known_owner = outer == Treatment::safe || outer == Treatment::unknown || outer == Treatment::main;
+      if (reached.kind == GlobalKind::safe || (reached.kind == GlobalKind::unknown && known_owner)) {
+        s.reported = true;
+        return;
+      }
+    }
+    // An instance of an uncleared class: no worse than the class.
+    if (machine.kind(args[0]) == Kind::object) {
+      const Value callable = machine.parts(args[0]).callable;
+      if (machine.kind(callable) == Kind::global) {
+        const Treatment treatment = state(machine, callable).treatment;
+        if (treatment == Treatment::unknown || treatment == Treatment::main) {
+          s.reported = true;
+          return;
+        }
+      }
+    }
+  }
+  report_call(s, machine, call);
+}
+
+void Judge::call_bytecode(const Machine& machine, const Call& call, State& s) {
+  const std::vector<Value> args = machine.items(call.args, 4);
+  const auto text = args.empty() ? std::nullopt : machine.text(args[0]);
+  if (bytecode_offset_ == 0) bytecode_offset_ = call.offset;
+  if (s.name == "_import_module" || s.name == "subimport" || s.name == "dynamic_subimport") {
+    if (text && detect::is_dangerous_module(*text)) report_call(s, machine, call);
+    return;
+  }
+  if (s.name == "_get_attr") {
+    if (const auto name = args.size() >= 2 ? machine.text(args[1]) : std::nullopt; name && detect::judge_attribute(*name) == GlobalKind::critical) {
+      report_call(s, machine, call);
+    }
+    return;
+  }
+  const CodeMentions mentions = find_mentions(machine, call.args);
+  bytecode_functions_ += mentions.code_objects;
+  if (mentions.danger.empty()) return;
+  ++dangerous_calls_;
+  if (!noted_.insert("code " + mentions.danger).second) return;
+  Finding finding(rules::pickle_bytecode, fmt::format("carries bytecode that uses {}", mentions.danger), ScanContext::at(call.offset),
+                  {{"opcode", std::string(opcode_info(call.opcode).name)}, {"module", s.module}, {"name", s.name}, {"uses", mentions.danger}});
+  finding.severity = Severity::critical;
+  emit(std::move(finding));
+}
+
+void Judge::call_torch_bytes(const Machine& machine, const Call& call, State& s) {
+  // How every pickled bare tensor looks: fine when the bytes stand here and hold nothing but tensors.
+  s.reported = true;
+  const std::vector<Value> args = machine.items(call.args, 2);
+  const auto extent = args.empty() ? std::nullopt : machine.extent(args[0]);
+  if (extent && !embedded_ && !context_.probe().is_stream()) {
+    const ChildOutcome outcome = context_.scan_child({.name = fmt::format("storage@{}", extent->offset),
+                                                      .content = *extent,
+                                                      .context = {{"loaded_by", "torch.storage._load_from_bytes"}},
+                                                      .may_be_unknown = false});
+    const bool clean = outcome.recognised && outcome.complete && outcome.worst.value_or(Severity::info) < Severity::warning;
+    if (clean) return;
+    if (outcome.recognised && outcome.worst.value_or(Severity::info) >= Severity::warning) {
+      ++dangerous_calls_;
+      return;  // its findings are ours
+    }
+  }
+  report_call(s, machine, call);
+}
+
+void Judge::check_allocation(const Machine& machine, const Call& call, const State& s) {
+  const std::vector<Value> args = machine.items(call.args, 4);
+  std::optional<std::uint64_t> size;
+  const auto product = [&](Value shape) {
+    size = 1;
+    for (const Value n : machine.items(shape, 64)) {
+      const auto dimension = machine.integer(n);
+      if (dimension && *dimension > 0 && size) size = checked_mul(*size, static_cast<std::uint64_t>(*dimension));
+      if (dimension && *dimension == 0) size = 0;
+    }
+    if (!size) size = ~std::uint64_t{0};
+  };
+  const auto number = [&](Value v) {
+    if (const auto n = machine.integer(v); n && *n > 0) size = static_cast<std::uint64_t>(*n);
+    if (machine.kind(v) == Kind::integer && !machine.integer(v)) size = ~std::uint64_t{0};
+  };
+  if (args.empty()) return;
+  if (s.judgement.name == "bytes" || s.judgement.name == "bytearray") {
+    number(args[0]);
+  } else if (s.judgement.module == "builtins") {
+    // list(range(2**40)): the constructor walks what range only describes.
+    const Machine::Parts parts = machine.parts(args[0]);
+    const auto* inner = machine.global(parts.callable);
+    if (inner == nullptr || (inner->name != "range" && inner->name != "xrange")) return;
+    const std::vector<Value> bounds = machine.items(parts.args, 3);
+    if (!bounds.empty()) number(bounds.size() == 1 ? bounds[0] : bounds[1]);
+    if (size) size = *size > ~std::uint64_t{0} / 8 ? *size : *size * 8;
+  } else {
+    const Value shape = s.judgement.name == "_reconstruct" && args.size() > 1 ? args[1] : args[0];
+    if (machine.kind(shape) == Kind::tuple || machine.kind(shape) == Kind::list) {
+      product(shape);
+    } else {
+      number(shape);
+    }
+  }
+  if (!size || *size < k_large_allocation) return;
+  emit(Finding(rules::pickle_memory_bomb, fmt::format("calls {}{}, which allocates out of all proportion", dotted(s.module, s.name), machine.describe(call.args, 80)),
+               ScanContext::at(call.offset), {{"module", s.module}, {"name", s.name}, {"size", std::to_string(*size)}}));
+}
+
+void Judge::check_code_text(const Machine& machine, const Call& call, std::string_view callee) {
+  for (const Value argument : machine.items(call.args, 8)) {
+    if (machine.kind(argument) != Kind::text) continue;
+    const auto text = machine.text(argument);
+    if (!text || text->size() <= 12) continue;
+    const auto code = detect::find_code(*text);
+    if (!code) continue;
+    note_once("code text", Finding(rules::pickle_code_text, fmt::format("hands code to {}: {}", callee, code->extract), ScanContext::at(call.offset),
+                                   {{"kind", std::string(detect::to_string(code->kind))}, {"extract", code->extract}}));
+    return;
+  }
+}
+
+void Judge::mark_arguments(const Machine& machine, const Call& call, const State* s) {
+  for (const Value argument : machine.items(call.args, 16)) {
+    const Kind kind = machine.kind(argument);
+    if (kind != Kind::text && kind != Kind::bytes) continue;
+    const auto extent = machine.extent(argument);
+    if (!extent || extent->length < 8) continue;
+    auto known = std::find_if(candidates_.begin(), candidates_.end(), [&](const Candidate& c) { return c.offset == extent->offset; });
+    if (known == candidates_.end()) {
+      constexpr std::size_t k_arguments = 1024;
+      if (candidates_.size() >= k_arguments) continue;
+      Candidate candidate;
+      candidate.offset = extent->offset;
+      candidate.size = extent->length;
+      candidate.is_text = kind == Kind::text;
+      known = candidates_.insert(candidates_.end(), std::move(candidate));
+    }
+    known->is_argument = true;
+    if (s != nullptr && s->treatment == Treatment::loader) {
+      known->is_loaded = true;
+      known->loaded_by = dotted(s->module, s->name);
+    }
+  }
+}
+
+}  // namespace modelaudit::formats::pickles
