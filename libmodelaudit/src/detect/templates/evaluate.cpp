@@ -112,6 +112,7 @@ ValuePtr Interpreter::evaluate_binary(const Expr& expr) {
     return either(right, left);
   }
   return lifted(left, right, [&](const ValuePtr& a, const ValuePtr& b) -> ValuePtr {
+    if (op == "%" && a->is(ValueKind::string)) judge_size(widest_field(a->text), expr.offset, "pads a text");
     if (ValuePtr folded = fold_binary(op, *a, *b)) return folded;
     const bool input = input_of(a, b);
     if (op == "*" && (a->is_number() || b->is_number())) {
@@ -121,7 +122,6 @@ ValuePtr Interpreter::evaluate_binary(const Expr& expr) {
       if (what.is(ValueKind::list)) judge_size(times.number > 0 ? times.number : 0, expr.offset, "repeats a list");
     }
     if (op == "**" && b->is_number()) judge_size(b->number, expr.offset, "raises a number to a power");
-    if (op == "%" && a->is(ValueKind::string)) judge_size(widest_field(a->text), expr.offset, "pads a text");
     if (op == "+" && (is_textual(*a) || is_textual(*b))) {
       const ValuePtr out = built(input);
       judge_url(a->text, *b, expr.offset);
