@@ -50,11 +50,16 @@ void show_stats(const CacheWords& words) {
   const auto cache = open_cache(words);
   const CacheStats stats = cache->stats();
   if (words.format == "json") {
-    const Json out = {{"directory", cache->directory().string()}, {"entries", stats.entries},
-                      {"bytes", stats.bytes},                     {"hits", stats.hits},
-                      {"misses", stats.misses},                   {"bypassed", stats.bypassed},
-                      {"rejected", stats.rejected},               {"backend_failures", stats.backend_failures},
-                      {"hit_rate", stats.hit_rate()},             {"time_saved_us", stats.time_saved_us}};
+    const Json out = {{"directory", cache->directory().string()},
+                      {"entries", stats.entries},
+                      {"bytes", stats.bytes},
+                      {"hits", stats.hits},
+                      {"misses", stats.misses},
+                      {"bypassed", stats.bypassed},
+                      {"rejected", stats.rejected},
+                      {"backend_failures", stats.backend_failures},
+                      {"hit_rate", stats.hit_rate()},
+                      {"time_saved_us", stats.time_saved_us}};
     return print(out.dump(2, ' ', true, Json::error_handler_t::replace) + "\n");
   }
   char rate[32];
@@ -63,10 +68,9 @@ void show_stats(const CacheWords& words) {
   std::snprintf(saved, sizeof saved, "%.1f s", static_cast<double>(stats.time_saved_us) / 1e6);
   print("Folder:     " + escape_for_terminal(cache->directory().string()) + "\n" +
         "Entries:    " + std::to_string(stats.entries) + " (" + megabytes(stats.bytes) + ")\n" +
-        "Hits:       " + std::to_string(stats.hits) + " of " + std::to_string(stats.hits + stats.misses) + " (" + rate + ")\n" +
-        "Bypassed:   " + std::to_string(stats.bypassed) + "\n" +
-        "Rejected:   " + std::to_string(stats.rejected) + "\n" +
-        "Time saved: " + saved + "\n");
+        "Hits:       " + std::to_string(stats.hits) + " of " + std::to_string(stats.hits + stats.misses) + " (" + rate +
+        ")\n" + "Bypassed:   " + std::to_string(stats.bypassed) + "\n" +
+        "Rejected:   " + std::to_string(stats.rejected) + "\n" + "Time saved: " + saved + "\n");
 }
 
 void show_removal(const CacheWords& words, const CacheRemoval& removal) {
@@ -90,7 +94,8 @@ void cleanup(const CacheWords& words, int days) {
 
 int run_flags(const CacheWords& words) {
   const int asked = (words.stats ? 1 : 0) + (words.clear ? 1 : 0) + (words.cleanup_days ? 1 : 0);
-  if (asked != 1) throw UsageError("cache wants one of stats, clear and cleanup; 'modelaudit cache --help' explains them");
+  if (asked != 1)
+    throw UsageError("cache wants one of stats, clear and cleanup; 'modelaudit cache --help' explains them");
   if (words.stats) show_stats(words);
   if (words.clear) clear(words);
   if (words.cleanup_days) cleanup(words, *words.cleanup_days);
@@ -111,7 +116,9 @@ Command add_cache(CLI::App& program) {
   app->require_subcommand(0, 1);
   app->add_flag("--stats", words->stats, "As 'cache stats'");
   app->add_flag("--clear", words->clear, "As 'cache clear'");
-  app->add_option("--cleanup", words->cleanup_days, "As 'cache cleanup --max-age DAYS'")->type_name("DAYS")->check(CLI::Range(0, k_oldest_days));
+  app->add_option("--cleanup", words->cleanup_days, "As 'cache cleanup --max-age DAYS'")
+      ->type_name("DAYS")
+      ->check(CLI::Range(0, k_oldest_days));
   app->add_flag("--dry-run", words->dry_run, "Only count what would be removed");
 
   CLI::App* stats = app->add_subcommand("stats", "Show what the cache holds and what it saved");
@@ -121,7 +128,10 @@ Command add_cache(CLI::App& program) {
   clear_app->add_flag("--dry-run", words->dry_run, "Only count what would be removed");
   CLI::App* cleanup_app = app->add_subcommand("cleanup", "Remove entries that were not used for some days");
   declare_common(*cleanup_app, *words);
-  cleanup_app->add_option("--max-age", words->max_age_days, "Age in days")->type_name("DAYS")->check(CLI::Range(0, k_oldest_days))->capture_default_str();
+  cleanup_app->add_option("--max-age", words->max_age_days, "Age in days")
+      ->type_name("DAYS")
+      ->check(CLI::Range(0, k_oldest_days))
+      ->capture_default_str();
   cleanup_app->add_flag("--dry-run", words->dry_run, "Only count what would be removed");
 
   return {app, [words, stats, clear_app, cleanup_app] {

@@ -78,8 +78,10 @@ std::string joined(const std::vector<std::string>& words, const char* separator 
 std::string quoted(const std::string& text) {
   std::string out = "'";
   for (const char c : text) {
-    if (c == '\'') out += "'\\''";
-    else out += c;
+    if (c == '\'')
+      out += "'\\''";
+    else
+      out += c;
   }
   return out + "'";
 }
@@ -95,7 +97,8 @@ std::string for_bash(const std::vector<CommandWords>& commands) {
       words.insert(words.end(), option.spellings.begin(), option.spellings.end());
       for (const std::string& spelling : option.spellings) {
         if (option.values.empty()) continue;
-        values += "    " + command.name + ":" + spelling + ") COMPREPLY=($(compgen -W '" + joined(option.values) + "' -- \"$cur\")); return ;;\n";
+        values += "    " + command.name + ":" + spelling + ") COMPREPLY=($(compgen -W '" + joined(option.values) +
+                  "' -- \"$cur\")); return ;;\n";
       }
     }
     cases += "    " + command.name + ") words='" + joined(words) + "' ;;\n";
@@ -104,12 +107,18 @@ std::string for_bash(const std::vector<CommandWords>& commands) {
          "_modelaudit() {\n"
          "  local cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"${COMP_WORDS[COMP_CWORD-1]}\" command=scan words=\n"
          "  local first=\"${COMP_WORDS[1]}\"\n"
-         "  case \"$first\" in " + joined(names, "|") + ") (( COMP_CWORD > 1 )) && command=\"$first\" ;; esac\n"
-         "  case \"$command:$prev\" in\n" + values +
+         "  case \"$first\" in " +
+         joined(names, "|") +
+         ") (( COMP_CWORD > 1 )) && command=\"$first\" ;; esac\n"
+         "  case \"$command:$prev\" in\n" +
+         values +
          "  esac\n"
-         "  case \"$command\" in\n" + cases +
+         "  case \"$command\" in\n" +
+         cases +
          "  esac\n"
-         "  (( COMP_CWORD == 1 )) && words=\"" + joined(names) + " --help --version $words\"\n"
+         "  (( COMP_CWORD == 1 )) && words=\"" +
+         joined(names) +
+         " --help --version $words\"\n"
          "  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
          "  [[ $cur == -* ]] || COMPREPLY+=($(compgen -f -- \"$cur\"))\n"
          "}\n"
@@ -133,17 +142,22 @@ std::string for_zsh(const std::vector<CommandWords>& commands) {
     list += "    " + quoted(zsh_text(command.name) + ":" + zsh_text(command.help)) + "\n";
     cases += "    " + command.name + ")\n      _arguments";
     for (const Word& option : command.options) {
-      const std::string action = !option.takes_value ? "" : option.values.empty() ? ":value:_files" : ":value:(" + joined(option.values) + ")";
+      const std::string action = !option.takes_value     ? ""
+                                 : option.values.empty() ? ":value:_files"
+                                                         : ":value:(" + joined(option.values) + ")";
       for (const std::string& spelling : option.spellings) {
         cases += " \\\n        " + quoted("*" + spelling + "[" + zsh_text(option.help) + "]" + action);
       }
     }
-    cases += " \\\n        " + quoted(command.subcommands.empty() ? "*:path:_files" : "1:command:(" + joined(command.subcommands) + ")") + "\n      ;;\n";
+    cases += " \\\n        " +
+             quoted(command.subcommands.empty() ? "*:path:_files" : "1:command:(" + joined(command.subcommands) + ")") +
+             "\n      ;;\n";
   }
   return "#compdef modelaudit\n"
          "_modelaudit() {\n"
          "  local -a commands\n"
-         "  commands=(\n" + list +
+         "  commands=(\n" +
+         list +
          "  )\n"
          "  if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n"
          "    _describe command commands\n"
@@ -151,12 +165,13 @@ std::string for_zsh(const std::vector<CommandWords>& commands) {
          "    return\n"
          "  fi\n"
          "  local command=scan\n"
-         "  if (( $+commands[(r)${words[2]}:*] )); then\n"
+         "  if (( ${commands[(I)${words[2]}:*]} )); then\n"
          "    command=$words[2]\n"
          "    shift words\n"
          "    (( CURRENT-- ))\n"
          "  fi\n"
-         "  case $command in\n" + cases +
+         "  case $command in\n" +
+         cases +
          "  esac\n"
          "}\n"
          "_modelaudit \"$@\"\n";
@@ -194,7 +209,10 @@ std::string for_fish(const std::vector<CommandWords>& commands) {
 Command add_completion(CLI::App& program) {
   CLI::App* app = program.add_subcommand("completion", "Print the completion script of a shell");
   auto shell = std::make_shared<std::string>();
-  app->add_option("shell", *shell, "bash, zsh or fish")->type_name("SHELL")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  app->add_option("shell", *shell, "bash, zsh or fish")
+      ->type_name("SHELL")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   return {app, [shell, &program] {
             const std::vector<CommandWords> commands = collect(program);
             print(*shell == "bash" ? for_bash(commands) : *shell == "zsh" ? for_zsh(commands) : for_fish(commands));

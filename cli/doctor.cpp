@@ -40,7 +40,8 @@ std::string as_text(const Json& all) {
   for (const Json& id : all["scanners"]["available"]) out += "  " + text(id) + "\n";
   const Json& cache = all["cache"];
   if (cache["enabled"].get<bool>()) return out + "Cache: " + escape_for_terminal(text(cache["directory"])) + "\n";
-  return out + "Cache: off" + (cache.contains("why_not") ? " (" + escape_for_terminal(text(cache["why_not"])) + ")" : "") + "\n";
+  return out + "Cache: off" +
+         (cache.contains("why_not") ? " (" + escape_for_terminal(text(cache["why_not"])) + ")" : "") + "\n";
 }
 
 }  // namespace
@@ -48,7 +49,9 @@ std::string as_text(const Json& all) {
 Command add_doctor(CLI::App& program) {
   CLI::App* app = program.add_subcommand("doctor", "Show what this build can do here");
   auto format = std::make_shared<std::string>("text");
-  app->add_option("-f,--format", *format, "Form of the output")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+  app->add_option("-f,--format", *format, "Form of the output")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
   return {app, [format] {
             const Json all = facts();
             print(*format == "json" ? all.dump(2, ' ', true, Json::error_handler_t::replace) + "\n" : as_text(all));

@@ -18,11 +18,16 @@ class Planner {
     std::error_code error;
     const fs::file_status status = fs::status(path, error);
     switch (status.type()) {
-      case fs::file_type::regular: return add_file(path);
-      case fs::file_type::directory: return add_folder(path);
-      case fs::file_type::not_found: return fail(path, Errc::not_found, "there is no such file or folder");
-      case fs::file_type::none: return fail(path, Errc::io_error, error.message());
-      default: return fail(path, Errc::unsupported, "not a regular file; it would not be scanned");
+      case fs::file_type::regular:
+        return add_file(path);
+      case fs::file_type::directory:
+        return add_folder(path);
+      case fs::file_type::not_found:
+        return fail(path, Errc::not_found, "there is no such file or folder");
+      case fs::file_type::none:
+        return fail(path, Errc::io_error, error.message());
+      default:
+        return fail(path, Errc::unsupported, "not a regular file; it would not be scanned");
     }
   }
 
@@ -42,9 +47,11 @@ class Planner {
   void add_folder(const fs::path& folder) {
     std::error_code error;
     std::vector<fs::directory_entry> entries;
-    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) entries.push_back(*it);
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+      entries.push_back(*it);
     if (error) fail(folder, Errc::io_error, error.message());
-    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.path().native() < b.path().native(); });
+    std::sort(entries.begin(), entries.end(),
+              [](const auto& a, const auto& b) { return a.path().native() < b.path().native(); });
     for (const fs::directory_entry& entry : entries) {
       std::error_code ignored;  // a broken link shows as not found in add()
       if (entry.is_symlink(ignored) && entry.is_directory(ignored)) continue;

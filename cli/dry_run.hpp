@@ -25,6 +25,7 @@ struct DryRun {
 };
 
 /// Walks the targets as a scan does: folders in sorted order, links to folders not entered.
-DryRun plan_scan(const std::vector<std::filesystem::path>& targets, std::vector<TargetError> errors, const Options& options);
+DryRun plan_scan(const std::vector<std::filesystem::path>& targets, std::vector<TargetError> errors,
+                 const Options& options);
 
 }  // namespace modelaudit::cli

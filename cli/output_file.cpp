@@ -21,7 +21,9 @@ namespace {
   throw UsageError("cannot write the report to " + path.string() + ": " + why);
 }
 
-fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
 
 /// All of `text`; false with errno when the system refuses.
 bool write_all(int fd, std::string_view text) {

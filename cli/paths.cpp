@@ -15,7 +15,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool has_wildcard(std::string_view word) { return word.find_first_of("*?[") != std::string_view::npos; }
+bool has_wildcard(std::string_view word) {
+  return word.find_first_of("*?[") != std::string_view::npos;
+}
 
 /// Entries of a folder, sorted; nothing when it cannot be read.
 std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
@@ -29,7 +31,9 @@ std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
   return entries;
 }
 
-bool is_hidden(const fs::path& name) { return name.native().starts_with('.'); }
+bool is_hidden(const fs::path& name) {
+  return name.native().starts_with('.');
+}
 
 /// Matches the components from `at` on below the folders that have matched so far.
 class Glob {
@@ -66,8 +70,10 @@ class Glob {
       if (is_hidden(name)) continue;
       std::error_code error;
       const bool enter = entry.is_directory(error) && !entry.is_symlink(error);
-      if (enter) any_depth(folder / name, at);
-      else if (at + 1 == parts_.size()) found_.push_back(folder / name);
+      if (enter)
+        any_depth(folder / name, at);
+      else if (at + 1 == parts_.size())
+        found_.push_back(folder / name);
     }
   }
 
@@ -81,7 +87,8 @@ bool is_remote(std::string_view word) {
   const auto colon = word.find("://");
   if (colon == std::string_view::npos || colon == 0) return false;
   return std::all_of(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(colon), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-' ||
+           c == '.';
   });
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto k_patience = 500ms;        // a scan that is done sooner shows nothing on a terminal
+constexpr auto k_patience = 500ms;  // a scan that is done sooner shows nothing on a terminal
 constexpr auto k_terminal_interval = 100ms;
 constexpr auto k_line_interval = 1s;
 constexpr std::size_t k_path_shown = 48;  // so that the line fits 80 columns

@@ -28,7 +28,8 @@ struct RulesWords {
 /// Number of an S-code, or 0.
 unsigned code_number(std::string_view code) {
   unsigned number = 0;
-  if (code.size() > 1 && (code[0] == 'S' || code[0] == 's')) std::from_chars(code.data() + 1, code.data() + code.size(), number);
+  if (code.size() > 1 && (code[0] == 'S' || code[0] == 's'))
+    std::from_chars(code.data() + 1, code.data() + code.size(), number);
   return number;
 }
 
@@ -57,7 +58,9 @@ Rules of_category(const std::string& category) {
     const bool in_range = first != 0 && number != 0 && first <= number && number <= last;
     if (in_range || rule->id.starts_with(family)) out.push_back(rule);
   }
-  if (out.empty()) throw UsageError("no rule in category '" + category + "': write a range such as 200-299 or a family such as pickle");
+  if (out.empty())
+    throw UsageError("no rule in category '" + category +
+                     "': write a range such as 200-299 or a family such as pickle");
   return out;
 }
 
@@ -74,8 +77,8 @@ Rules named(const std::string& word) {
 }
 
 Json as_json(const Rule& rule) {
-  Json out = {{"id", rule.id},   {"code", rule.code.empty() ? Json(nullptr) : Json(rule.code)},
-              {"name", rule.name}, {"severity", to_string(rule.severity)},
+  Json out = {{"id", rule.id},           {"code", rule.code.empty() ? Json(nullptr) : Json(rule.code)},
+              {"name", rule.name},       {"severity", to_string(rule.severity)},
               {"description", rule.why}, {"advice", rule.advice}};
   out["references"] = rule.references;
   return out;
@@ -112,8 +115,9 @@ std::string explained(const Rules& rules) {
 
 /// The rules page of the documentation.
 std::string as_markdown(const Rules& rules) {
-  std::string out = "# Rules\n\nWritten by `modelaudit rules --format markdown`. The code, where there is one, is an alias that\n"
-                    "`--suppress`, `--severity` and reports know too.\n";
+  std::string out =
+      "# Rules\n\nWritten by `modelaudit rules --format markdown`. The code, where there is one, is an alias that\n"
+      "`--suppress`, `--severity` and reports know too.\n";
   std::string_view family;
   for (const Rule* rule : rules) {
     const std::string_view own = rule->id.substr(0, rule->id.find('-'));
@@ -159,8 +163,12 @@ Command add_rules(CLI::App& program) {
   auto words = std::make_shared<RulesWords>();
   auto* rule = app->add_option("rule", words->rule, "Rule id or S-code to explain")->type_name("RULE");
   app->add_flag("--list", words->list, "List all rules (the default)")->excludes(rule);
-  app->add_option("--category", words->category, "Only a range of codes (200-299) or a family (pickle)")->type_name("A-B|FAMILY")->excludes(rule);
-  app->add_option("--format", words->format, "Form of the output")->check(CLI::IsMember({"table", "json", "markdown"}))->capture_default_str();
+  app->add_option("--category", words->category, "Only a range of codes (200-299) or a family (pickle)")
+      ->type_name("A-B|FAMILY")
+      ->excludes(rule);
+  app->add_option("--format", words->format, "Form of the output")
+      ->check(CLI::IsMember({"table", "json", "markdown"}))
+      ->capture_default_str();
   return {app, [words] { return run(*words); }};
 }
 

@@ -54,21 +54,44 @@ struct ScanWords {
 
 void declare(CLI::App& app, ScanWords& words) {
   app.add_option("paths", words.paths, "Files, folders or patterns (*, ?, **)")->type_name("PATH");
-  app.add_option("-f,--format", words.format, "Form of the report")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
-  app.add_option("-o,--output", words.output, "Write the report to a file; symbolic links are refused")->type_name("FILE");
+  app.add_option("-f,--format", words.format, "Form of the report")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.add_option("-o,--output", words.output, "Write the report to a file; symbolic links are refused")
+      ->type_name("FILE");
   auto* verbose = app.add_flag("-v,--verbose", words.verbose, "Show notes, coverage and facts of every file");
   app.add_flag("-q,--quiet", words.quiet, "Show findings, gaps and errors only")->excludes(verbose);
   app.add_flag("--strict", words.strict, "Unknown files in folders are inconclusive; cached results are verified");
   app.add_flag("--deep", words.deep, "Sweep weight regions too, not only their bounds");
-  app.add_option("-t,--timeout", words.timeout_s, "Time limit for each file")->type_name("SECONDS")->check(CLI::Range(0.001, 1e7))->capture_default_str();
+  app.add_option("-t,--timeout", words.timeout_s, "Time limit for each file")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.001, 1e7))
+      ->capture_default_str();
   app.add_option("--max-size", words.max_size, "Do not scan larger files (10GB, 1.5TB)")->type_name("SIZE");
-  app.add_option("--scanners", words.scanners, "Use these scanners only")->type_name("ID,...")->delimiter(',')->allow_extra_args(false);
-  app.add_option("--exclude-scanner", words.excluded_scanners, "Leave out a scanner")->type_name("ID,...")->delimiter(',')->allow_extra_args(false);
+  app.add_option("--scanners", words.scanners, "Use these scanners only")
+      ->type_name("ID,...")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("--exclude-scanner", words.excluded_scanners, "Leave out a scanner")
+      ->type_name("ID,...")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_flag("--list-scanners", words.list_scanners, "List the scanners and exit");
-  app.add_option("--config", words.config, "Policy file (TOML: suppress, allow, [severity])")->type_name("FILE")->envname("MODELAUDIT_CONFIG");
-  app.add_option("--allow", words.allow, "Vouch for a Python name: package.module.Class or package.module.*")->type_name("NAME")->delimiter(',')->allow_extra_args(false);
-  app.add_option("-s,--suppress", words.suppress, "Do not count findings of a rule: id, S-code or S200-S299")->type_name("RULE")->delimiter(',')->allow_extra_args(false);
-  app.add_option("-S,--severity", words.severity, "Set a rule's severity: critical, high, medium, warning, low, info")->type_name("RULE=LEVEL")->delimiter(',')->allow_extra_args(false);
+  app.add_option("--config", words.config, "Policy file (TOML: suppress, allow, [severity])")
+      ->type_name("FILE")
+      ->envname("MODELAUDIT_CONFIG");
+  app.add_option("--allow", words.allow, "Vouch for a Python name: package.module.Class or package.module.*")
+      ->type_name("NAME")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("-s,--suppress", words.suppress, "Do not count findings of a rule: id, S-code or S200-S299")
+      ->type_name("RULE")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("-S,--severity", words.severity, "Set a rule's severity: critical, high, medium, warning, low, info")
+      ->type_name("RULE=LEVEL")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_flag("--cache,!--no-cache", words.cache, "Reuse results of unchanged files (default: on)");
   app.add_option("--cache-dir", words.cache_dir, "Folder of the result cache")->type_name("DIR");
   app.add_flag("--progress", words.progress, "Show progress on standard error even where it is no terminal");
@@ -80,7 +103,8 @@ void declare(CLI::App& app, ScanWords& words) {
 std::string read_policy_file(const std::string& path) {
   std::error_code error;
   if (!fs::is_regular_file(path, error)) throw UsageError("there is no policy file " + path + "; check --config");
-  if (fs::file_size(path, error) > k_policy_file_max) throw UsageError("the policy file " + path + " is larger than 1 MiB");
+  if (fs::file_size(path, error) > k_policy_file_max)
+    throw UsageError("the policy file " + path + " is larger than 1 MiB");
   std::ifstream in(path, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(in), {}};
   if (in.bad() || !in.is_open()) throw UsageError("cannot read the policy file " + path);
@@ -89,7 +113,8 @@ std::string read_policy_file(const std::string& path) {
 
 std::pair<std::string, std::string> severity_pair(const std::string& word) {
   const auto equals = word.find('=');
-  if (equals == std::string::npos) throw UsageError("--severity wants RULE=LEVEL, such as S201=low, not '" + word + "'");
+  if (equals == std::string::npos)
+    throw UsageError("--severity wants RULE=LEVEL, such as S201=low, not '" + word + "'");
   return {word.substr(0, equals), word.substr(equals + 1)};
 }
 
@@ -129,12 +154,14 @@ Targets targets_of(const std::vector<std::string>& words) {
   for (const std::string& word : words) {
     std::error_code error;
     if (is_remote(word) && !fs::exists(word, error)) {
-      targets.errors.push_back({word, Errc::unsupported, "remote sources cannot be scanned; download it and scan the files"});
+      targets.errors.push_back(
+          {word, Errc::unsupported, "remote sources cannot be scanned; download it and scan the files"});
       continue;
     }
     std::vector<fs::path> found = expand(word);
     if (found.empty()) {
-      targets.errors.push_back({word, Errc::not_found, "no file matches this pattern; check it, and quote it where the shell changes it"});
+      targets.errors.push_back(
+          {word, Errc::not_found, "no file matches this pattern; check it, and quote it where the shell changes it"});
     }
     targets.paths.insert(targets.paths.end(), found.begin(), found.end());
   }

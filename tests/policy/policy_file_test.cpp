@@ -19,8 +19,8 @@ folder-link-escape = "HIGH"
   CHECK(policy.suppress == std::vector<std::string>{"S901", "folder-link-escape"});
   CHECK(policy.allow == std::vector<std::string>{"my_pkg.layers.*"});
   REQUIRE(policy.severity.size() == 2);
-  CHECK(std::find(policy.severity.begin(), policy.severity.end(), std::pair<std::string, std::string>{"S902", "medium"}) !=
-        policy.severity.end());
+  CHECK(std::find(policy.severity.begin(), policy.severity.end(),
+                  std::pair<std::string, std::string>{"S902", "medium"}) != policy.severity.end());
 }
 
 TEST_CASE("an empty policy file is an empty policy", "[policy]") {

@@ -41,8 +41,8 @@ TEST_CASE("codes of the shared catalogue are known although no rule of ours carr
 }
 
 TEST_CASE("words that select nothing are refused", "[policy]") {
-  for (const char* word : {"", "S", "S0", "S111", "S299", "S2000", "S4294967297", "S210-S201", "S215-S299", "S201-", "-S201",
-                           "S201-S", "S201 ", "S20x", "no-such-rule", "*", "ALL"}) {
+  for (const char* word : {"", "S", "S0", "S111", "S299", "S2000", "S4294967297", "S210-S201", "S215-S299", "S201-",
+                           "-S201", "S201-S", "S201 ", "S20x", "no-such-rule", "*", "ALL"}) {
     INFO(word);
     CHECK_FALSE(Selector::parse(word));
   }
@@ -55,7 +55,8 @@ TEST_CASE("severity words are those of the shared scale", "[policy]") {
   CHECK(parse_severity("warning") == Severity::warning);
   CHECK(parse_severity("LOW") == Severity::info);
   CHECK(parse_severity("info") == Severity::info);
-  for (const char* word : {"", "none", "criticalx", "crit", "0", "informationinformation"}) CHECK_FALSE(parse_severity(word));
+  for (const char* word : {"", "none", "criticalx", "crit", "0", "informationinformation"})
+    CHECK_FALSE(parse_severity(word));
 }
 
 TEST_CASE("a dotted name allows exactly itself", "[policy]") {
@@ -78,7 +79,8 @@ TEST_CASE("a star allows what lies below and nothing beside", "[policy]") {
 }
 
 TEST_CASE("patterns that would allow too much or nothing are refused", "[policy]") {
-  for (const char* word : {"", "*", ".*", ".", "a", "a.", ".a", "a..b", "a.*.b", "a*", "*.a", "a b.c", "a.b\n", "a.b\x7f"}) {
+  for (const char* word :
+       {"", "*", ".*", ".", "a", "a.", ".a", "a..b", "a.*.b", "a*", "*.a", "a b.c", "a.b\n", "a.b\x7f"}) {
     INFO(word);
     CHECK_FALSE(NamePattern::parse(word));
   }

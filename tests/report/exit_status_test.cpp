@@ -14,7 +14,8 @@ const TargetError k_missing{"nope", Errc::not_found, "there is no such file"};
 
 TEST_CASE("clean files are status 0, also with notes", "[report]") {
   CHECK(exit_status(report_of({sample_file("a")})) == 0);
-  CHECK(exit_status(report_of({sample_file("a", {sample_finding(Severity::info), sample_finding(Severity::debug)})})) == 0);
+  CHECK(exit_status(report_of({sample_file("a", {sample_finding(Severity::info), sample_finding(Severity::debug)})})) ==
+        0);
 }
 
 TEST_CASE("a warning or critical is status 1", "[report]") {

@@ -11,13 +11,15 @@ using Json = nlohmann::json;
 
 namespace {
 
-Json parsed(const ScanReport& report, const ReportOptions& options = {}) { return Json::parse(render_json(report, options)); }
+Json parsed(const ScanReport& report, const ReportOptions& options = {}) {
+  return Json::parse(render_json(report, options));
+}
 
 ScanReport mixed_report() {
   Finding suppressed = sample_finding(Severity::warning);
   suppressed.suppressed_by = "suppress: S406";
-  ScanReport report = report_of({sample_file("dir/model.pt", {sample_finding(Severity::critical), suppressed}), sample_file("ok.pt"),
-                                 incomplete_file("cut.pt")});
+  ScanReport report = report_of({sample_file("dir/model.pt", {sample_finding(Severity::critical), suppressed}),
+                                 sample_file("ok.pt"), incomplete_file("cut.pt")});
   report.errors.push_back({"gone", Errc::not_found, "there is no such file"});
   report.unknown.push_back("notes.txt");
   report.skipped.push_back({"link", "link to a folder: not entered"});
@@ -28,11 +30,13 @@ ScanReport mixed_report() {
 
 TEST_CASE("the report has every key with its type", "[report]") {
   const Json out = parsed(mixed_report());
-  for (const char* key : {"issues", "checks", "assets", "scanner_names", "errors", "files", "suppressed", "unknown_files", "skipped"}) {
+  for (const char* key :
+       {"issues", "checks", "assets", "scanner_names", "errors", "files", "suppressed", "unknown_files", "skipped"}) {
     INFO(key);
     CHECK(out.at(key).is_array());
   }
-  for (const char* key : {"bytes_scanned", "files_scanned", "total_checks", "passed_checks", "failed_checks", "schema_version"}) {
+  for (const char* key :
+       {"bytes_scanned", "files_scanned", "total_checks", "passed_checks", "failed_checks", "schema_version"}) {
     INFO(key);
     CHECK(out.at(key).is_number_unsigned());
   }
@@ -65,8 +69,7 @@ TEST_CASE("an issue has the keys of the Python tool and ours beside them", "[rep
   CHECK(issue.at("rule_code") == "S406");
   CHECK(issue.at("rule") == "folder-link-escape");
   CHECK(issue.at("fingerprint").get<std::string>().size() == 32);
-  CHECK(issue.at("where") ==
-        Json({{"path", "dir/model.pt"}, {"member_path", {"archive/data.pkl"}}, {"offset", 42}}));
+  CHECK(issue.at("where") == Json({{"path", "dir/model.pt"}, {"member_path", {"archive/data.pkl"}}, {"offset", 42}}));
 }
 
 TEST_CASE("suppressed findings stay in the report, apart from the issues", "[report]") {
@@ -133,7 +136,8 @@ TEST_CASE("checks count what passed and what failed", "[report]") {
   CHECK(out.at("skipped_checks") == 1);
   CHECK(out.at("checks").size() == 5);
   for (const Json& check : out["checks"]) {
-    for (const char* key : {"name", "status", "message", "location", "details", "timestamp"}) CHECK(check.contains(key));
+    for (const char* key : {"name", "status", "message", "location", "details", "timestamp"})
+      CHECK(check.contains(key));
   }
 }
 
@@ -205,5 +209,6 @@ TEST_CASE("hostile bytes anywhere give valid JSON of plain characters", "[report
   const std::string text = render_json(report);
   for (const char c : text) CHECK((c == '\n' || (c >= ' ' && c <= '~')));
   const Json out = Json::parse(text);
-  CHECK(out.at("files")[0].at("path").get<std::string>() == std::string("x\x1b[2J\\xff\xe2\x80\xae\0\x7f", 15) + "\xc2\x9b");
+  CHECK(out.at("files")[0].at("path").get<std::string>() ==
+        std::string("x\x1b[2J\\xff\xe2\x80\xae\0\x7f", 15) + "\xc2\x9b");
 }

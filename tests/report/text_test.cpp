@@ -23,8 +23,8 @@ TEST_CASE("a finding says what, where, why and what to do", "[report]") {
 }
 
 TEST_CASE("every file has its verdict and the summary counts them", "[report]") {
-  const std::string text = render_text(report_of({sample_file("a.pt", {sample_finding(Severity::warning)}), sample_file("b.pt"),
-                                                  incomplete_file("c.pt")}));
+  const std::string text = render_text(report_of(
+      {sample_file("a.pt", {sample_finding(Severity::warning)}), sample_file("b.pt"), incomplete_file("c.pt")}));
   CHECK_THAT(text, Contains("a.pt: SUSPICIOUS"));
   CHECK_THAT(text, Contains("b.pt: CLEAN"));
   CHECK_THAT(text, Contains("c.pt: INCONCLUSIVE"));
@@ -48,7 +48,8 @@ TEST_CASE("notes are counted, and shown when asked for", "[report]") {
   CHECK_THAT(render_text(report), Contains("1 note (--verbose shows them)") && !Contains("an ordinary fact"));
   ReportOptions verbose;
   verbose.verbose = true;
-  CHECK_THAT(render_text(report, verbose), Contains("INFO") && Contains("an ordinary fact") && Contains("Coverage: 2.0 KB of 2.0 KB"));
+  CHECK_THAT(render_text(report, verbose),
+             Contains("INFO") && Contains("an ordinary fact") && Contains("Coverage: 2.0 KB of 2.0 KB"));
 }
 
 TEST_CASE("suppressed findings are counted, and shown when asked for", "[report]") {
@@ -83,7 +84,8 @@ TEST_CASE("unknown files are listed and an interruption is said", "[report]") {
   ScanReport report = report_of({sample_file("a")});
   report.unknown = {"dir/readme.txt"};
   report.interrupted = true;
-  CHECK_THAT(render_text(report), Contains("1 file of no known model format") && Contains("dir/readme.txt") && Contains("Interrupted"));
+  CHECK_THAT(render_text(report),
+             Contains("1 file of no known model format") && Contains("dir/readme.txt") && Contains("Interrupted"));
 }
 
 TEST_CASE("a hundred clean files are one line", "[report]") {
@@ -130,7 +132,8 @@ TEST_CASE("long values are cut and say how long they are", "[report]") {
 }
 
 TEST_CASE("text is wrapped at the width", "[report]") {
-  Finding finding = sample_finding(Severity::critical, "word word word word word word word word word word word word word word word");
+  Finding finding =
+      sample_finding(Severity::critical, "word word word word word word word word word word word word word word word");
   ReportOptions narrow;
   narrow.width = 50;
   std::istringstream lines(render_text(report_of({sample_file("a", {finding})}), narrow));

@@ -13,9 +13,11 @@ TEST_CASE("well-formed UTF-8 of every length is valid", "[result]") {
 }
 
 TEST_CASE("overlong forms, surrogates, strays and cut sequences are invalid", "[result]") {
-  for (const char* text : {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf",
-                           "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xc2", "\xe2\x82", "\xf0\x9f\x98", "a\xc3"
-                                                                                                                 "b"}) {
+  for (const char* text :
+       {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf",
+        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xc2", "\xe2\x82", "\xf0\x9f\x98",
+        "a\xc3"
+        "b"}) {
     CHECK_FALSE(utf8::is_valid(text));
   }
 }

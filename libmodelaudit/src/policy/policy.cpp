@@ -37,9 +37,10 @@ struct Compiled {
     for (const std::string& word : policy.allow) {
       auto pattern = NamePattern::parse(word);
       if (!pattern) {
-        throw Error(fmt::format("cannot allow '{}': write a dotted name such as package.module.Class, or "
-                                "package.module.* for everything below a module",
-                                word));
+        throw Error(
+            fmt::format("cannot allow '{}': write a dotted name such as package.module.Class, or "
+                        "package.module.* for everything below a module",
+                        word));
       }
       allow.push_back(std::move(*pattern));
     }
@@ -48,9 +49,10 @@ struct Compiled {
   static Selector selector(const std::string& word, const char* purpose) {
     auto selector = Selector::parse(word);
     if (!selector) {
-      throw Error(fmt::format("unknown rule '{}' in {}: use a rule id, an S-code or a range such as S200-S299; "
-                              "'modelaudit rules' lists them",
-                              word, purpose));
+      throw Error(
+          fmt::format("unknown rule '{}' in {}: use a rule id, an S-code or a range such as S200-S299; "
+                      "'modelaudit rules' lists them",
+                      word, purpose));
     }
     return std::move(*selector);
   }
@@ -104,9 +106,13 @@ void apply_compiled(const Compiled& policy, std::vector<Finding>& findings) {
 
 }  // namespace
 
-void validate(const Policy& policy) { (void)Compiled(policy); }
+void validate(const Policy& policy) {
+  (void)Compiled(policy);
+}
 
-void apply(const Policy& policy, ScanResult& result) { apply_to_findings(policy, result.findings); }
+void apply(const Policy& policy, ScanResult& result) {
+  apply_to_findings(policy, result.findings);
+}
 
 void apply_to_findings(const Policy& policy, std::vector<Finding>& findings) {
   if (policy.empty() || findings.empty()) return;

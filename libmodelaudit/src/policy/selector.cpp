@@ -13,8 +13,8 @@ struct CodeRange {
   std::uint32_t first;
   std::uint32_t last;
 };
-constexpr CodeRange k_known_codes[] = {{101, 110}, {115, 115}, {201, 214}, {301, 310},   {401, 410},
-                                       {501, 510}, {601, 607}, {609, 610}, {701, 710},   {801, 810},
+constexpr CodeRange k_known_codes[] = {{101, 110}, {115, 115}, {201, 214},   {301, 310},  {401, 410},
+                                       {501, 510}, {601, 607}, {609, 610},   {701, 710},  {801, 810},
                                        {901, 908}, {999, 999}, {1001, 1010}, {1101, 1111}};
 
 std::string lower(std::string_view text) {

@@ -21,8 +21,8 @@ class Selector {
   bool matches(std::string_view rule_id, const Rule* rule) const noexcept;
 
  private:
-  std::string id_;            ///< lower case; empty when this is a range of codes
-  std::uint32_t first_ = 0;   ///< first and last number of the codes
+  std::string id_;           ///< lower case; empty when this is a range of codes
+  std::uint32_t first_ = 0;  ///< first and last number of the codes
   std::uint32_t last_ = 0;
 };
 

@@ -70,7 +70,9 @@ Json place_json(const Location& where) {
   return out;
 }
 
-double seconds(std::uint64_t microseconds) { return static_cast<double>(microseconds) / 1e6; }
+double seconds(std::uint64_t microseconds) {
+  return static_cast<double>(microseconds) / 1e6;
+}
 
 /// Builds the report in one pass over the files.
 class Writer {
@@ -106,7 +108,8 @@ class Writer {
       }
     }
     assets_.push_back(asset_json(file));
-    metadata_.get_ref<Json::object_t&>().push_back({text_json(file.path), metadata_json(file)});  // [] would be a search
+    metadata_.get_ref<Json::object_t&>().push_back(
+        {text_json(file.path), metadata_json(file)});  // [] would be a search
     files_.push_back(file_json(file));
   }
 
@@ -200,55 +203,49 @@ class Writer {
   }
 
   Json file_json(const ScanResult& file) const {
-    Json out = {{"path", text_json(file.path)},
-                {"verdict", to_string(file.verdict())},
-                {"complete", file.complete()},
-                {"format", text_json(format_of(file))},
-                {"scanners", texts_json(file.scanners)},
-                {"coverage", coverage_json(file.coverage)}};
+    Json out = {{"path", text_json(file.path)},          {"verdict", to_string(file.verdict())},
+                {"complete", file.complete()},           {"format", text_json(format_of(file))},
+                {"scanners", texts_json(file.scanners)}, {"coverage", coverage_json(file.coverage)}};
     if (options_.deterministic) return out;
     out["cache"] = to_string(file.cache);
     out["duration"] = seconds(file.duration_us);
     return out;
   }
 
-  bool success() const {
-    return report_.complete() && !report_.files.empty();
-  }
+  bool success() const { return report_.complete() && !report_.files.empty(); }
 
   Json document() {
     Json skipped = Json::array();
     for (const Skipped& entry : report_.skipped) {
       skipped.push_back({{"path", text_json(entry.path)}, {"reason", text_json(entry.reason)}});
     }
-    Json out = {{"schema_version", k_schema_version},
-                {"tool",
-                 {{"name", "modelaudit"},
-                  {"version", library_version()},
-                  {"ruleset_digest", report::ruleset_digest()}}},
-                {"verdict", to_string(report_.verdict())},
-                {"complete", report_.complete()},
-                {"interrupted", report_.interrupted},
-                {"errors", std::move(errors_)},
-                {"bytes_scanned", bytes_},
-                {"issues", std::move(issues_)},
-                {"checks", std::move(checks_)},
-                {"files_scanned", report_.files.size()},
-                {"assets", std::move(assets_)},
-                {"has_errors", !report_.errors.empty()},
-                {"scanner_names", texts_json({scanners_.begin(), scanners_.end()})},
-                {"file_metadata", std::move(metadata_)},
-                {"start_time", start_},
-                {"duration", options_.deterministic ? 0.0 : seconds(report_.duration_us)},
-                {"total_checks", passed_ + failed_},
-                {"passed_checks", passed_},
-                {"failed_checks", failed_},
-                {"skipped_checks", skipped_},
-                {"success", success()},
-                {"files", std::move(files_)},
-                {"suppressed", std::move(suppressed_)},
-                {"unknown_files", texts_json(report_.unknown)},
-                {"skipped", std::move(skipped)}};
+    Json out = {
+        {"schema_version", k_schema_version},
+        {"tool",
+         {{"name", "modelaudit"}, {"version", library_version()}, {"ruleset_digest", report::ruleset_digest()}}},
+        {"verdict", to_string(report_.verdict())},
+        {"complete", report_.complete()},
+        {"interrupted", report_.interrupted},
+        {"errors", std::move(errors_)},
+        {"bytes_scanned", bytes_},
+        {"issues", std::move(issues_)},
+        {"checks", std::move(checks_)},
+        {"files_scanned", report_.files.size()},
+        {"assets", std::move(assets_)},
+        {"has_errors", !report_.errors.empty()},
+        {"scanner_names", texts_json({scanners_.begin(), scanners_.end()})},
+        {"file_metadata", std::move(metadata_)},
+        {"start_time", start_},
+        {"duration", options_.deterministic ? 0.0 : seconds(report_.duration_us)},
+        {"total_checks", passed_ + failed_},
+        {"passed_checks", passed_},
+        {"failed_checks", failed_},
+        {"skipped_checks", skipped_},
+        {"success", success()},
+        {"files", std::move(files_)},
+        {"suppressed", std::move(suppressed_)},
+        {"unknown_files", texts_json(report_.unknown)},
+        {"skipped", std::move(skipped)}};
     if (!options_.deterministic) out["cache"] = {{"hits", hits_}, {"misses", misses_}, {"bypassed", bypassed_}};
     return out;
   }

@@ -16,6 +16,8 @@ std::string location_text(const Location& where) {
   return out;
 }
 
-std::string_view family_of(std::string_view rule_id) noexcept { return rule_id.substr(0, rule_id.find('-')); }
+std::string_view family_of(std::string_view rule_id) noexcept {
+  return rule_id.substr(0, rule_id.find('-'));
+}
 
 }  // namespace modelaudit::report

@@ -27,13 +27,20 @@ std::size_t columns(std::string_view text) {
 
 const char* escape_code(Colour colour) {
   switch (colour) {
-    case Colour::none: return "";
-    case Colour::bold: return "\x1b[1m";
-    case Colour::dim: return "\x1b[2m";
-    case Colour::red: return "\x1b[1;31m";
-    case Colour::yellow: return "\x1b[33m";
-    case Colour::green: return "\x1b[32m";
-    case Colour::magenta: return "\x1b[35m";
+    case Colour::none:
+      return "";
+    case Colour::bold:
+      return "\x1b[1m";
+    case Colour::dim:
+      return "\x1b[2m";
+    case Colour::red:
+      return "\x1b[1;31m";
+    case Colour::yellow:
+      return "\x1b[33m";
+    case Colour::green:
+      return "\x1b[32m";
+    case Colour::magenta:
+      return "\x1b[35m";
   }
   return "";
 }
@@ -71,20 +78,28 @@ void Page::wrapped(std::string_view lead, std::string_view text) {
 
 Colour colour_of(Severity severity) noexcept {
   switch (severity) {
-    case Severity::critical: return Colour::red;
-    case Severity::warning: return Colour::yellow;
-    case Severity::info: return Colour::none;
-    case Severity::debug: return Colour::dim;
+    case Severity::critical:
+      return Colour::red;
+    case Severity::warning:
+      return Colour::yellow;
+    case Severity::info:
+      return Colour::none;
+    case Severity::debug:
+      return Colour::dim;
   }
   return Colour::none;
 }
 
 Colour colour_of(Verdict verdict) noexcept {
   switch (verdict) {
-    case Verdict::clean: return Colour::green;
-    case Verdict::suspicious: return Colour::yellow;
-    case Verdict::malicious: return Colour::red;
-    case Verdict::inconclusive: return Colour::magenta;
+    case Verdict::clean:
+      return Colour::green;
+    case Verdict::suspicious:
+      return Colour::yellow;
+    case Verdict::malicious:
+      return Colour::red;
+    case Verdict::inconclusive:
+      return Colour::magenta;
   }
   return Colour::none;
 }

@@ -95,8 +95,8 @@ class Writer {
   }
 
   void add_title(const std::string& name, Verdict verdict, bool complete) {
-    std::string line = page_.painted(name, Colour::bold) + ": " +
-                       page_.painted(upper(to_string(verdict)), report::colour_of(verdict));
+    std::string line =
+        page_.painted(name, Colour::bold) + ": " + page_.painted(upper(to_string(verdict)), report::colour_of(verdict));
     if (!complete && verdict != Verdict::inconclusive) line += ", not examined whole";
     page_.line(line);
   }
@@ -136,8 +136,8 @@ class Writer {
     const bool counts = first.suppressed_by.empty();
     const Colour colour = counts ? report::colour_of(first.severity) : Colour::dim;
     std::string heading = "  " + page_.painted(counts ? upper(to_string(first.severity)) : "SUPPRESSED", colour);
-    heading += fmt::format("  {}  [{}{}{}]", rule == nullptr ? std::string() : std::string(rule->name),
-                           shown(first.rule), rule == nullptr || rule->code.empty() ? "" : ", ",
+    if (rule != nullptr) heading += fmt::format("  {}", rule->name);
+    heading += fmt::format("  [{}{}{}]", shown(first.rule), rule == nullptr || rule->code.empty() ? "" : ", ",
                            rule == nullptr ? std::string_view() : rule->code);
     page_.line(heading);
     const std::size_t limit = options_.verbose ? group.findings.size() : k_places_shown;
@@ -174,9 +174,9 @@ class Writer {
     const std::size_t limit = options_.verbose ? gaps.size() : k_gaps_shown;
     for (std::size_t i = 0; i < gaps.size() && i < limit; ++i) {
       const std::string place = place_text(gaps[i].where);
-      page_.wrapped(fmt::format("  {}  ", page_.painted("NOT EXAMINED", Colour::magenta)),
-                    fmt::format("{} ({}{}{})", shown(gaps[i].what), to_string(gaps[i].kind), place.empty() ? "" : "; ",
-                                place));
+      page_.wrapped(
+          fmt::format("  {}  ", page_.painted("NOT EXAMINED", Colour::magenta)),
+          fmt::format("{} ({}{}{})", shown(gaps[i].what), to_string(gaps[i].kind), place.empty() ? "" : "; ", place));
     }
     if (gaps.size() > limit) {
       page_.line(fmt::format("  ... and {} (--verbose lists them)", counted(gaps.size() - limit, "further gap")));
@@ -189,11 +189,14 @@ class Writer {
     std::uint64_t notes = 0;
     std::uint64_t suppressed = 0;
     for (const Finding& finding : findings) {
-      if (!finding.suppressed_by.empty()) ++suppressed;
-      else if (finding.severity == Severity::info) ++notes;
+      if (!finding.suppressed_by.empty())
+        ++suppressed;
+      else if (finding.severity == Severity::info)
+        ++notes;
     }
     if (notes != 0) page_.line(fmt::format("  {} (--verbose shows them)", counted(notes, "note")));
-    if (suppressed != 0) page_.line(fmt::format("  {} suppressed (--verbose shows them)", counted(suppressed, "finding")));
+    if (suppressed != 0)
+      page_.line(fmt::format("  {} suppressed (--verbose shows them)", counted(suppressed, "finding")));
   }
 
   void add_facts(const ScanResult& file) {
@@ -240,7 +243,7 @@ class Writer {
   void add_unknown() {
     if (report_.unknown.empty()) return;
     const std::size_t limit = options_.verbose ? report_.unknown.size() : k_unknown_shown;
-    page_.line(counted(report_.unknown.size(), "file") + " of no known model format, not examined:");
+    page_.line(counted(report_.unknown.size(), "file") + " of no known model format:");
     for (std::size_t i = 0; i < report_.unknown.size() && i < limit; ++i) page_.line("  " + shown(report_.unknown[i]));
     if (report_.unknown.size() > limit) {
       page_.line(fmt::format("  ... and {} more (--verbose lists them)", report_.unknown.size() - limit));
@@ -280,8 +283,10 @@ class Writer {
     std::uint64_t hits = 0;
     std::uint64_t misses = 0;
     for (const ScanResult& file : report_.files) {
-      if (file.cache == CacheUse::miss) ++misses;
-      else if (file.cache != CacheUse::bypassed) ++hits;
+      if (file.cache == CacheUse::miss)
+        ++misses;
+      else if (file.cache != CacheUse::bypassed)
+        ++hits;
     }
     if (hits + misses == 0) return;
     page_.line(fmt::format("Cache: {}, {} ({:.0f}% hit rate)", counted(hits, "hit"), counted(misses, "miss"),
@@ -289,18 +294,27 @@ class Writer {
   }
 
   void add_verdict() {
-    if (report_.interrupted) page_.line(page_.painted("Interrupted", Colour::magenta) + ": this covers what was done until then.");
+    if (report_.interrupted)
+      page_.line(page_.painted("Interrupted", Colour::magenta) + ": this covers what was done until then.");
     const Verdict verdict = report_.verdict();
     const char* advice = "";
     switch (verdict) {
-      case Verdict::clean: advice = "nothing dangerous found, and everything was examined."; break;
-      case Verdict::suspicious: advice = "read the warnings before you load what they name."; break;
-      case Verdict::malicious: advice = "do not load what is marked malicious."; break;
+      case Verdict::clean:
+        advice = "nothing dangerous found, and everything was examined.";
+        break;
+      case Verdict::suspicious:
+        advice = "read the warnings before you load what they name.";
+        break;
+      case Verdict::malicious:
+        advice = "do not load what is marked malicious.";
+        break;
       case Verdict::inconclusive:
-        advice = report_.files.empty() ? "nothing was scanned." : "not everything could be examined; do not take it for clean.";
+        advice = report_.files.empty() ? "nothing was scanned."
+                                       : "not everything could be examined; do not take it for clean.";
         break;
     }
-    page_.line(fmt::format("Verdict: {} - {}", page_.painted(upper(to_string(verdict)), report::colour_of(verdict)), advice));
+    page_.line(
+        fmt::format("Verdict: {} - {}", page_.painted(upper(to_string(verdict)), report::colour_of(verdict)), advice));
   }
 
   const ScanReport& report_;

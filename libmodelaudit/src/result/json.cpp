@@ -215,7 +215,9 @@ Enum word_of(const Json& json, Enum first, Enum last) {
   throw Refused{"scan result: unknown word"};
 }
 
-Severity severity_of(const Json& json) { return word_of(json, Severity::debug, Severity::critical); }
+Severity severity_of(const Json& json) {
+  return word_of(json, Severity::debug, Severity::critical);
+}
 
 Location place_of(const Json& json) {
   const Record in(json, 5);

@@ -4,7 +4,9 @@ namespace modelaudit::utf8 {
 
 namespace {
 
-std::uint8_t byte_at(std::string_view text, std::size_t at) noexcept { return static_cast<std::uint8_t>(text[at]); }
+std::uint8_t byte_at(std::string_view text, std::size_t at) noexcept {
+  return static_cast<std::uint8_t>(text[at]);
+}
 
 /// Length of the sequence that `lead` begins and the smallest character that may be written so (RFC 3629, section 4).
 struct Form {
