@@ -8,7 +8,6 @@ import json
 import os
 import pickle
 import shutil
-import struct
 import subprocess
 import tempfile
 import unittest
@@ -19,12 +18,6 @@ PROGRAM = os.environ.get("MODELAUDIT", "modelaudit")
 EVIL = b"\x80\x02cposix\nsystem\nX\x04\x00\x00\x00echo\x85R."  # REDUCE of posix.system
 UNKNOWN_CLASS = b"\x80\x02cmy_package.layers\nAttention\n)\x81."  # NEWOBJ of a class nobody knows
 BENIGN = pickle.dumps({"weights": [1.0, 2.0, 3.0], "name": "small"}, protocol=4)
-
-
-def safetensors():
-    header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
-    header += b" " * (-len(header) % 8)
-    return struct.pack("<Q", len(header)) + header + bytes(8)
 
 
 def archive_of(members):
@@ -69,7 +62,8 @@ class CliTest(unittest.TestCase):
         shutil.rmtree(self.root)
 
     def environment(self, **more):
-        keep = {k: v for k, v in os.environ.items() if k in ("PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")}
+        kept = ("PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
+        keep = {key: value for key, value in os.environ.items() if key in kept}
         return {**keep, "HOME": self.home, "TERM": "xterm", **more}
 
     def command(self, *words):

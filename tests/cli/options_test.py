@@ -4,7 +4,7 @@ import os
 import subprocess
 import unittest
 
-from harness import BENIGN, EVIL, UNKNOWN_CLASS, CliTest, safetensors
+from harness import BENIGN, EVIL, UNKNOWN_CLASS, CliTest
 
 
 class OptionsTest(CliTest):
@@ -26,9 +26,9 @@ class OptionsTest(CliTest):
 
     def test_scanners_are_chosen(self):
         self.assertEqual(self.run_cli("--scanners", "pickle", "evil.pkl").status, 1)
-        self.assertEqual(self.run_cli("--scanners", "safetensors", "evil.pkl").status, 2)
-        self.assertEqual(self.run_cli("--scanners", "safetensors,pickle", "evil.pkl").status, 1)
-        self.assertEqual(self.run_cli("--scanners", "safetensors", "--scanners", "pickle", "evil.pkl").status, 1)
+        self.assertEqual(self.run_cli("--scanners", "executable", "evil.pkl").status, 2)
+        self.assertEqual(self.run_cli("--scanners", "executable,pickle", "evil.pkl").status, 1)
+        self.assertEqual(self.run_cli("--scanners", "executable", "--scanners", "pickle", "evil.pkl").status, 1)
         self.assertEqual(self.run_cli("--exclude-scanner", "pickle", "evil.pkl").status, 2)
 
     def test_max_size(self):
