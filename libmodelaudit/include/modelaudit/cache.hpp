@@ -183,7 +183,7 @@ class MODELAUDIT_EXPORT CacheManager {
   /// Totals for ever, this run included. Counts the entries one by one.
   /// @throws Error when the backend cannot be asked.
   CacheStats stats();
-  /// Removes every entry, and nothing that the cache did not write.
+  /// Removes every entry, and nothing that the cache did not write. The totals for ever stay.
   /// @throws Error when the backend fails.
   CacheRemoval clear();
   /// Removes entries that were not used for `max_age`. `dry_run` only counts them.

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <atomic>
-#include <cstdlib>
+#include <limits>
+#include <mutex>
 
 #include "cache/file_backend.hpp"
 #include "cache/identity.hpp"
@@ -15,6 +17,8 @@ namespace fs = std::filesystem;
 
 // A folder that refuses so many records in a row (full disk, read-only) is not asked again by this run.
 constexpr unsigned k_give_up_after = 8;
+// A temporary file this old was left by a writer that was killed.
+constexpr std::int64_t k_leftover_age_s = 3600;
 
 /// Counters that threads share without waiting for each other.
 struct RunCounts {
@@ -53,6 +57,16 @@ CacheStats as_stats(const cache::Counts& counts) {
   return stats;
 }
 
+/// A backend of a host's may throw; that is a failure of the backend, never of the scan.
+template <typename Call>
+auto guarded(Call call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::exception&) {
+    return Failure{Errc::io_error, 0, "cache: the backend threw"};
+  }
+}
+
 /// A result of a backend that an operator asked for: failure is the operator's to hear.
 template <typename T>
 T or_throw(Result<T> result) {
@@ -68,15 +82,27 @@ struct CacheManager::Impl {
   std::optional<ScanResult> find(const Digest& key, const FileIdentity& identity, std::string_view shown_path);
   void store(const Digest& key, const FileIdentity& identity, std::int64_t begun_ns, TracedResult& entry);
   void count_failure(const Failure& failure);
+  CacheRemoval remove(std::int64_t last_used_before_s, std::int64_t leftover_age_s, bool dry_run);
+  /// Counts that are not in the totals yet; marks them as added when `take`.
+  cache::Counts fresh(bool take);
 
   ScanResultsCache results;
   cache::FileBackend* files = nullptr;  ///< the backend, when it is our folder
   fs::path directory;
   std::uint64_t max_bytes = 0;
   RunCounts counts;
+  std::mutex flush_mutex;
   cache::Counts flushed;  ///< what of `counts` is in the totals already
   std::atomic<unsigned> refused_in_a_row{0};
 };
+
+cache::Counts CacheManager::Impl::fresh(bool take) {
+  const std::lock_guard lock(flush_mutex);
+  const cache::Counts now = counts.now();
+  const cache::Counts since = difference(now, flushed);
+  if (take) flushed = now;
+  return since;
+}
 
 void CacheManager::Impl::count_failure(const Failure& failure) {
   const bool damaged = failure.code == Errc::refused || failure.code == Errc::malformed;
@@ -85,7 +111,7 @@ void CacheManager::Impl::count_failure(const Failure& failure) {
 
 std::optional<ScanResult> CacheManager::Impl::find(const Digest& key, const FileIdentity& identity,
                                                    std::string_view shown_path) {
-  auto found = results.find(key, shown_path);
+  auto found = guarded([&] { return results.find(key, shown_path); });
   if (!found) {
     count_failure(found.error());
     return std::nullopt;
@@ -109,7 +135,7 @@ void CacheManager::Impl::store(const Digest& key, const FileIdentity& identity, 
   }
   if (refused_in_a_row >= k_give_up_after) return;
   entry.trace.identity.path = identity.path;
-  const auto size = results.store(key, entry);
+  const auto size = guarded([&] { return results.store(key, entry); });
   if (size) {
     counts.stored_bytes += static_cast<std::int64_t>(*size);
     refused_in_a_row = 0;
@@ -117,6 +143,27 @@ void CacheManager::Impl::store(const Digest& key, const FileIdentity& identity, 
     ++counts.backend_failures;
     ++refused_in_a_row;
   }
+}
+
+CacheRemoval CacheManager::Impl::remove(std::int64_t last_used_before_s, std::int64_t leftover_age_s, bool dry_run) {
+  CacheRemoval removed;
+  Result<void> erased;
+  CacheBackend& backend = results.backend();
+  const auto visited = backend.for_each([&](const CacheEntryInfo& entry) {
+    if (entry.last_used_s > last_used_before_s) return true;
+    if (!dry_run) erased = backend.erase(entry.key);
+    if (!erased) return false;
+    ++removed.entries;
+    removed.bytes += entry.bytes;
+    return true;
+  });
+  if (!dry_run) {
+    counts.stored_bytes -= static_cast<std::int64_t>(removed.bytes);
+    if (files != nullptr) files->remove_leftovers(leftover_age_s);
+  }
+  or_throw(visited);
+  or_throw(erased);
+  return removed;
 }
 
 CacheManager::CacheManager(std::shared_ptr<CacheBackend> backend, const CacheSecret& secret)
@@ -154,9 +201,8 @@ ScanResult CacheManager::cached_scan(const SmartCacheKeyGenerator& keys, const f
 CacheStats CacheManager::run_stats() const noexcept { return as_stats(impl_->counts.now()); }
 
 CacheStats CacheManager::stats() {
-  cache::Counts counts = difference(impl_->counts.now(), impl_->flushed);
+  cache::Counts counts = impl_->fresh(false);
   if (impl_->files != nullptr && impl_->files->folder() >= 0) counts.add(cache::read_totals(impl_->files->folder()));
-  if (impl_->files == nullptr) counts = impl_->counts.now();
   CacheStats stats = as_stats(counts);
   const BackendStats stored = or_throw(impl_->results.backend().stats());
   stats.entries = stored.entries;
@@ -164,47 +210,20 @@ CacheStats CacheManager::stats() {
   return stats;
 }
 
-CacheRemoval CacheManager::clear() {
-  if (impl_->files != nullptr) impl_->files->remove_leftovers(0);
-  return cleanup(std::chrono::seconds::min());
-}
+CacheRemoval CacheManager::clear() { return impl_->remove(std::numeric_limits<std::int64_t>::max(), 0, false); }
 
 CacheRemoval CacheManager::cleanup(std::chrono::seconds max_age, bool dry_run) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  // The sum is never formed the other way round: an age of seconds::min() means every entry.
-  const bool all = max_age == std::chrono::seconds::min();
-  const std::int64_t before = all ? 0 : (std::chrono::floor<std::chrono::seconds>(now) - max_age).count();
-  CacheRemoval removed;
-  std::optional<Failure> failed;
-  CacheBackend& backend = impl_->results.backend();
-  or_throw(backend.for_each([&](const CacheEntryInfo& entry) {
-    if (!all && entry.last_used_s > before) return true;
-    if (!dry_run) {
-      if (auto erased = backend.erase(entry.key); !erased) {
-        failed = erased.error();
-        return false;
-      }
-    }
-    ++removed.entries;
-    removed.bytes += entry.bytes;
-    return true;
-  }));
-  if (!dry_run) {
-    impl_->counts.stored_bytes -= static_cast<std::int64_t>(removed.bytes);
-    if (impl_->files != nullptr) impl_->files->remove_leftovers(3600);
-  }
-  if (failed) or_throw(Result<void>(*failed));
-  return removed;
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()).time_since_epoch();
+  const std::int64_t before = (now - std::max(max_age, std::chrono::seconds{0})).count();
+  return impl_->remove(before, k_leftover_age_s, dry_run);
 }
 
 void CacheManager::flush() noexcept {
   if (impl_->files == nullptr || impl_->files->folder() < 0) return;
   try {
     const int folder = impl_->files->folder();
-    const cache::Counts now = impl_->counts.now();
-    const cache::Counts fresh = difference(now, impl_->flushed);
+    const cache::Counts fresh = impl_->fresh(true);
     if (fresh == cache::Counts{}) return;
-    impl_->flushed = now;
     if (!cache::append_totals(folder, fresh)) return;
     if (fresh.stored_bytes <= 0) return;
     const std::int64_t stored = cache::read_totals(folder).stored_bytes;
