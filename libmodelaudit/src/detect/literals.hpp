@@ -13,7 +13,7 @@
 
 namespace modelaudit::detect {
 
-enum class PayloadKind : std::uint8_t { pickle, zip, tar, npy, elf, pe, mach_o, code_object, seven_zip };
+enum class PayloadKind : std::uint8_t { pickle, zip, tar, npy, elf, pe, mach_o, code_object, seven_zip, program };
 
 /// Lower-case noun for messages: "pickle", "ELF executable".
 std::string_view to_string(PayloadKind kind) noexcept;
@@ -37,8 +37,8 @@ struct HiddenPayload {
   bool complete = true;          ///< false: the decoding broke off; what came before is in `bytes`
 };
 
-/// Could this literal hold a payload? Reads some bytes of its head only, so it costs nanoseconds whatever the size;
-/// never says no to what LiteralDecoder would find in a literal that is not a call argument.
+/// Could this literal hold a payload? Reads some bytes of its ends only, so it costs nanoseconds whatever the size;
+/// never says no to what LiteralDecoder would find in it.
 bool may_hide_payload(ByteView literal, bool is_text) noexcept;
 
 /// Decodes literals of one input under shared limits.

@@ -5,11 +5,11 @@
 namespace modelaudit::formats::compression {
 namespace {
 
-constexpr std::uint64_t k_head = 32;  // more than any header that begins_member() looks at
+constexpr std::uint64_t k_head = 32;  // more than any header that io::begins_member() looks at
 
 }  // namespace
 
-Members::Members(std::unique_ptr<ForwardReader> in, const Wrapper& wrapper, Ending& best)
+Members::Members(std::unique_ptr<ForwardReader> in, const io::Wrapper& wrapper, Ending& best)
     : in_(std::move(in)), wrapper_(wrapper), best_(best) {
   in_->advance(wrapper_.start);
 }
@@ -43,7 +43,7 @@ bool Members::open_next() {
   const bool first = ending_.starts.empty();
   if (!first) skip_zeros();
   const ByteView head = in_->window(k_head).first(k_head);
-  if (!first && !begins_member(wrapper_.codec, head)) return false;
+  if (!first && !io::begins_member(wrapper_.codec, head)) return false;
   const std::uint64_t start = in_->position();
   if (ending_.starts.size() < k_members_noted) ending_.starts.push_back(start);
   const auto magic = head.le<std::uint32_t>(0);
@@ -51,7 +51,7 @@ bool Members::open_next() {
   if (magic && size && (*magic & 0xfffffff0U) == 0x184D2A50U && ending_.skipped_frames.size() < k_members_noted) {
     ending_.skipped_frames.push_back({start + 8, *size});
   }
-  decoder_ = io::make_decoder(first ? wrapper_.codec : member_codec(wrapper_.codec, head), *in_);
+  decoder_ = io::make_decoder(first ? wrapper_.codec : io::member_codec(wrapper_.codec, head), *in_);
   return true;
 }
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "formats/compressed/layout.hpp"
+#include "io/codecs_heads.hpp"
 #include "modelaudit/result.hpp"
 #include "modelaudit/scanner.hpp"
 
@@ -29,7 +29,7 @@ inline constexpr std::size_t k_members_noted = 64;
 /// Decodes member after member. `best` receives the ending of whichever reader came furthest.
 class Members final : public ByteSource {
  public:
-  Members(std::unique_ptr<ForwardReader> in, const Wrapper& wrapper, Ending& best);
+  Members(std::unique_ptr<ForwardReader> in, const io::Wrapper& wrapper, Ending& best);
   ~Members() override;
   std::size_t read(std::span<std::byte> into) override;
 
@@ -39,7 +39,7 @@ class Members final : public ByteSource {
   void note();
 
   std::unique_ptr<ForwardReader> in_;
-  Wrapper wrapper_;
+  io::Wrapper wrapper_;
   Ending& best_;
   Ending ending_;
   std::unique_ptr<io::Decoder> decoder_;

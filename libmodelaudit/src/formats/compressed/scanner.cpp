@@ -12,7 +12,7 @@ namespace {
 
 using compression::Ending;
 using compression::Members;
-using compression::Wrapper;
+using io::Wrapper;
 
 constexpr std::uint64_t k_ratio = 250;
 constexpr std::uint64_t k_ratio_from = std::uint64_t{1} << 20;
@@ -35,7 +35,7 @@ class Rest final : public ByteSource {
 };
 
 /// Name of the content: the file's name is not told, but whether it ends so; that is all the content's scanners ask.
-std::string content_name(const Probe& probe, const compression::GzipFields& fields) {
+std::string content_name(const Probe& probe, const io::GzipFields& fields) {
   static constexpr std::array<std::string_view, 12> inner{".tar",  ".pkl",  ".pickle", ".joblib", ".pt",          ".pth",
                                                           ".bin",  ".npy",  ".npz",    ".json",   ".safetensors", ".gguf"};
   static constexpr std::array<std::string_view, 9> outer{".gz",   ".bz2", ".xz", ".lzma", ".zst",
@@ -62,8 +62,8 @@ class Run {
 
   void scan() {
     context_.metadata("codec", wrapper_.start != 0 ? "zlib (joblib ZF)" : io::to_string(wrapper_.codec));
-    const compression::GzipFields fields =
-        wrapper_.codec == io::Codec::gzip ? compression::gzip_fields(context_.probe().head()) : compression::GzipFields{};
+    const io::GzipFields fields =
+        wrapper_.codec == io::Codec::gzip ? io::gzip_fields(context_.probe().head()) : io::GzipFields{};
     look_at_fields(fields);
     const std::string name = content_name(context_.probe(), fields);
     const ChildOutcome whole = scan_content(name);
@@ -112,7 +112,7 @@ class Run {
   class OneMember final : public ByteSource {
    public:
     OneMember(std::unique_ptr<ForwardReader> in, io::Codec codec) : in_(std::move(in)) {
-      decoder_ = io::make_decoder(compression::member_codec(codec, in_->window(16)), *in_);
+      decoder_ = io::make_decoder(io::member_codec(codec, in_->window(16)), *in_);
     }
     std::size_t read(std::span<std::byte> into) override {
       try {
@@ -127,7 +127,7 @@ class Run {
     std::unique_ptr<io::Decoder> decoder_;
   };
 
-  void look_at_fields(const compression::GzipFields& fields) {
+  void look_at_fields(const io::GzipFields& fields) {
     if (!fields.name.empty()) {
       for (Finding& finding : detect::name_findings(detect::judge_member_name(fields.name, detect::NameCharset::latin1), context_.at(10))) {
         context_.report(std::move(finding));
@@ -201,13 +201,13 @@ class CompressedScanner final : public Scanner {
   const ScannerInfo& info() const noexcept override { return info_; }
 
   Match match(const Probe& probe) const override {
-    const auto wrapper = compression::identify(probe.head());
+    const auto wrapper = io::identify_compressed(probe.head());
     if (!wrapper) return Match::no;
     return wrapper->certain ? Match::strong : Match::weak;
   }
 
   void scan(ScanContext& context) const override {
-    const auto wrapper = compression::identify(context.probe().head());
+    const auto wrapper = io::identify_compressed(context.probe().head());
     if (!wrapper) throw_malformed(Errc::malformed, 0, "compressed: no known head");
     if (!wrapper->unsupported.empty()) {
       context.inconclusive(GapKind::unsupported, "compressed with " + std::string(wrapper->unsupported) + ", which is not decoded", {});

@@ -1,4 +1,4 @@
-#include "formats/compressed/layout.hpp"
+#include "io/codecs_heads.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,10 +6,8 @@
 
 #include "modelaudit/error.hpp"
 
-namespace modelaudit::formats::compression {
+namespace modelaudit::io {
 namespace {
-
-using io::Codec;
 
 constexpr std::size_t k_confirmed = 4096;  // decoded bytes after which chance is ruled out
 constexpr std::size_t k_plausible = 64;
@@ -20,9 +18,9 @@ enum class Trial : std::uint8_t { refused, plausible, certain };
 Trial try_decode(Codec codec, ByteView head) {
   std::array<std::byte, k_confirmed> out;
   std::size_t made = 0;
-  const auto decoder = io::make_decoder(codec, head);
+  const auto decoder = make_decoder(codec, head);
   try {
-    made = io::read_fully(*decoder, out);
+    made = read_fully(*decoder, out);
   } catch (const Malformed& malformed) {
     // The head is only a part of the file; and a file may be cut.
     if (malformed.failure().code == Errc::limit) return Trial::plausible;
@@ -125,7 +123,7 @@ std::optional<Wrapper> confirm(Codec codec, ByteView head) {
 
 }  // namespace
 
-std::optional<Wrapper> identify(ByteView head) {
+std::optional<Wrapper> identify_compressed(ByteView head) {
   if (auto wrapper = identify_strong(head)) return wrapper;
   if (is_zlib_head(head)) return confirm(Codec::zlib, head);
   if (is_lzma_head(head)) return confirm(Codec::lzma_alone, head);
@@ -185,4 +183,4 @@ GzipFields gzip_fields(ByteView head) {
   return fields;
 }
 
-}  // namespace modelaudit::formats::compression
+}  // namespace modelaudit::io

@@ -9,11 +9,11 @@
 #include "io/codecs.hpp"
 #include "modelaudit/bytes.hpp"
 
-namespace modelaudit::formats::compression {
+namespace modelaudit::io {
 
 /// A compressed file as its first bytes announce it.
 struct Wrapper {
-  io::Codec codec = io::Codec::gzip;
+  Codec codec = Codec::gzip;
   /// No decoder here: the name of the codec; empty otherwise.
   std::string_view unsupported;
   /// False: a magic that other formats share (zlib, lzma-alone, compress), or one that decoding did not confirm.
@@ -23,13 +23,13 @@ struct Wrapper {
 };
 
 /// Recognises the head of a file; weak magics only where their first bytes decode.
-std::optional<Wrapper> identify(ByteView head);
+std::optional<Wrapper> identify_compressed(ByteView head);
 
 /// Does another member that readers of this codec go on with begin here? `head`: 32 bytes or what is left.
-bool begins_member(io::Codec codec, ByteView head);
+bool begins_member(Codec codec, ByteView head);
 
 /// Codec of the member that begins here: xz readers go on with lzma-alone members and the other way round.
-io::Codec member_codec(io::Codec codec, ByteView head);
+Codec member_codec(Codec codec, ByteView head);
 
 /// The optional fields of a gzip header (RFC 1952, 2.3). Offsets count from the start of the view.
 struct GzipFields {
@@ -39,4 +39,4 @@ struct GzipFields {
 };
 GzipFields gzip_fields(ByteView head);
 
-}  // namespace modelaudit::formats::compression
+}  // namespace modelaudit::io
