@@ -89,10 +89,10 @@ TEST_CASE("a count of 2^31 or 2^32 - 1 anywhere costs no memory", "[binary]") {
   const auto bytes = rich_bytes();
   std::size_t refused = 0;
   for (std::size_t at = 0; at + 4 <= bytes.size(); ++at) {
-    for (const std::uint8_t high : {0x7f, 0x80, 0xff}) {
+    for (const auto high : {std::byte{0x7f}, std::byte{0x80}, std::byte{0xff}}) {
       auto changed = bytes;
       for (std::size_t i = 0; i < 3; ++i) changed[at + i] = std::byte{0xff};
-      changed[at + 3] = std::byte{high};
+      changed[at + 3] = high;
       const auto entry = result::from_binary(ByteView(std::span(changed)));
       refused += entry ? 0 : 1;
       if (entry) CHECK(entry->result.findings.size() == 3);

@@ -21,7 +21,7 @@ TEST_CASE("the memory backend tells absent from empty", "[memory]") {
 TEST_CASE("the memory backend drops what was not used for longest", "[memory]") {
   const auto backend = make_memory_cache(30);
   const auto ten = bytes_of("0123456789");
-  for (const std::uint8_t i : {1, 2, 3}) REQUIRE(backend->put(digest_of(i), ten));
+  for (std::uint8_t i = 1; i <= 3; ++i) REQUIRE(backend->put(digest_of(i), ten));
   REQUIRE(backend->get(digest_of(1))->has_value());
   REQUIRE(backend->put(digest_of(4), ten));
   CHECK(backend->get(digest_of(1))->has_value());
@@ -45,7 +45,7 @@ TEST_CASE("the memory backend replaces, erases and refuses what cannot fit", "[m
 
 TEST_CASE("entries of the memory backend may be erased while they are visited", "[memory]") {
   const auto backend = make_memory_cache(100);
-  for (const std::uint8_t i : {1, 2, 3}) REQUIRE(backend->put(digest_of(i), bytes_of("abc")));
+  for (std::uint8_t i = 1; i <= 3; ++i) REQUIRE(backend->put(digest_of(i), bytes_of("abc")));
   int visits = 0;
   REQUIRE(backend->for_each([&](const CacheEntryInfo& entry) {
     CHECK(entry.bytes == 3);

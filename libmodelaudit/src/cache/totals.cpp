@@ -31,13 +31,16 @@ std::vector<std::byte> encode(const Counts& counts) {
 
 Counts sum(ByteView log) {
   Counts total;
-  // After a torn record the next whole one is looked for, wherever it begins.
-  for (auto at = log.find(k_magic); at; at = log.find(k_magic, *at)) {
+  auto at = log.find(k_magic);
+  while (at) {
     const ByteView record = log.clip(*at, k_record);
-    if (record.size() < k_record) break;
-    const auto field = [&](std::uint64_t i) { return *record.le<std::uint64_t>(8 * i); };
-    total.add({field(1), field(2), field(3), field(4), field(5), field(6), static_cast<std::int64_t>(field(7))});
-    *at += k_record;
+    const auto next = log.find(k_magic, *at + k_magic.size());
+    // A record that the next one begins within was torn.
+    if (record.size() == k_record && (!next || *next - *at >= k_record)) {
+      const auto field = [&](std::uint64_t i) { return *record.le<std::uint64_t>(8 * i); };
+      total.add({field(1), field(2), field(3), field(4), field(5), field(6), static_cast<std::int64_t>(field(7))});
+    }
+    at = next;
   }
   return total;
 }
