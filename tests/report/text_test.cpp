@@ -43,6 +43,13 @@ TEST_CASE("findings of one rule share one explanation", "[report]") {
   CHECK_THAT(render_text(report_of({sample_file("a", findings)}), verbose), !Contains("more like this"));
 }
 
+TEST_CASE("a rule is explained once a report, at its first file", "[report]") {
+  const std::vector<Finding> findings{sample_finding(Severity::critical)};
+  const std::string text = render_text(report_of({sample_file("a", findings), sample_file("b", findings)}));
+  CHECK(text.find("Why:") == text.rfind("Why:"));
+  CHECK(text.find("Why:") < text.find("b: MALICIOUS"));
+}
+
 TEST_CASE("notes are counted, and shown when asked for", "[report]") {
   const ScanReport report = report_of({sample_file("a", {sample_finding(Severity::info, "an ordinary fact")})});
   CHECK_THAT(render_text(report), Contains("1 note (--verbose shows them)") && !Contains("an ordinary fact"));

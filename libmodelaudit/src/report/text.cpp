@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include "modelaudit/report.hpp"
 #include "report/style.hpp"
@@ -145,7 +146,8 @@ class Writer {
     if (group.findings.size() > limit) {
       page_.line(fmt::format("    ... and {} more like this (--verbose lists them)", group.findings.size() - limit));
     }
-    if (!counts || rule == nullptr) return;
+    // Once a report: a folder of a hundred bad files is read from top to bottom.
+    if (!counts || rule == nullptr || !explained_.insert(rule).second) return;
     if (!rule->why.empty()) page_.wrapped("    Why:   ", rule->why);
     if (!rule->advice.empty()) page_.wrapped("    Do:    ", rule->advice);
     if (options_.verbose && !rule->references.empty()) page_.wrapped("    See:   ", rule->references);
@@ -320,6 +322,7 @@ class Writer {
   const ScanReport& report_;
   const ReportOptions& options_;
   Page page_;
+  std::set<const Rule*> explained_;
 };
 
 }  // namespace
