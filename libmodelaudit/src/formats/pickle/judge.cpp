@@ -97,6 +97,7 @@ Treatment Judge::treat(const State& s) const {
   const std::string& name = s.judgement.name;
   if (is_bytecode_module(s.module) && is_bytecode_name(s.name)) return Treatment::bytecode;
   if (module == "torch.storage" && name == "_load_from_bytes") return Treatment::torch_bytes;
+  if (module == "torch.fx.graph_module" && name.starts_with("reduce_") && name.ends_with("graph_module")) return Treatment::graph_code;
   if (setting_.torch_classes && s.module.starts_with("__torch__") && s.judgement.kind == GlobalKind::unknown) return Treatment::safe;
   switch (s.judgement.kind) {
     case GlobalKind::critical:
@@ -170,6 +171,7 @@ void Judge::on_global(const Machine& machine, Value value, std::uint64_t offset,
     case Treatment::warning:
     case Treatment::getattr:
     case Treatment::torch_bytes:
+    case Treatment::graph_code:
     case Treatment::binds: {
       // Held back: most often a call follows, and import and call are one finding.
       const std::uint32_t index = machine.global_index(value);
@@ -180,9 +182,6 @@ void Judge::on_global(const Machine& machine, Value value, std::uint64_t offset,
       if (s.judgement.module == "copyreg" && s.judgement.name == "add_extension") extension_registered_ = true;
       return;
     }
-    case Treatment::bytecode:
-      if (bytecode_offset_ == 0) bytecode_offset_ = offset;
-      return;
     default: return;
   }
 }
@@ -241,9 +240,9 @@ void Judge::finish() {
   };
   list(rules::pickle_unknown_global, unknown_, unknown_.size() == 1 ? "name that nobody has cleared" : "names that nobody has cleared");
   list(rules::pickle_main_class, main_, main_.size() == 1 ? "class of the loading script" : "classes of the loading script");
-  if (bytecode_offset_ != 0 || bytecode_functions_ != 0) {
+  if (bytecode_functions_ != 0) {
     note_once("bytecode", Finding(rules::pickle_bytecode,
-                                  fmt::format("carries Python code as bytecode ({} functions or code objects)", bytecode_functions_),
+                                  fmt::format("carries Python functions or classes as bytecode, in {} places", bytecode_functions_),
                                   ScanContext::at(bytecode_offset_)));
   }
   unknown_.clear();

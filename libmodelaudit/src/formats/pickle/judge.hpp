@@ -37,6 +37,7 @@ enum class Treatment : std::uint8_t {
   binds,            ///< functools.partial: as bad as what it binds
   bytecode,         ///< helper of dill and cloudpickle: as bad as the bytecode
   torch_bytes,      ///< torch.storage._load_from_bytes: as bad as the bytes
+  graph_code,       ///< torch.fx: as bad as the source text of its forward()
   loader,           ///< pickle.loads and the like
   allocates,        ///< safe, but its argument may be a size
 };
@@ -118,6 +119,7 @@ class Judge final : public wire::pickle::Observer {
   void call_getattr(const Machine& machine, const Call& call, State& state);
   void call_bytecode(const Machine& machine, const Call& call, State& state);
   void call_torch_bytes(const Machine& machine, const Call& call, State& state);
+  void call_graph_code(const Machine& machine, const Call& call, State& state);
   void check_allocation(const Machine& machine, const Call& call, const State& state);
   void check_code_text(const Machine& machine, const Call& call, std::string_view callee);
   void report_call(State& state, const Machine& machine, const Call& call);

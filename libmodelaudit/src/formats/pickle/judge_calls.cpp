@@ -19,6 +19,24 @@ using wire::pickle::opcode_info;
 /// More than this from one call is no rebuilt array but an attack on memory: 16 GiB.
 constexpr std::uint64_t k_large_allocation = std::uint64_t{1} << 34;
 
+/// How protocols 0 to 2 write bytes: _codecs.encode(text, "latin1"). Empty: it is not that.
+std::vector<std::byte> latin1_bytes(const wire::pickle::Machine& machine, wire::pickle::Value v) {
+  std::vector<std::byte> out;
+  const auto parts = machine.parts(v);
+  const auto* callable = machine.global(parts.callable);
+  const std::vector<wire::pickle::Value> args = machine.items(parts.args, 2);
+  if (callable == nullptr || callable->module != "_codecs" || callable->name != "encode" || args.empty()) return out;
+  const auto text = machine.text(args[0]);
+  if (!text) return out;
+  out.reserve(text->size());
+  for (std::size_t i = 0; i < text->size(); ++i) {
+    auto c = static_cast<std::uint8_t>((*text)[i]);
+    if (c >= 0xc2 && c <= 0xc3 && i + 1 < text->size()) c = static_cast<std::uint8_t>(c << 6 | (static_cast<std::uint8_t>((*text)[++i]) & 0x3f));
+    out.push_back(static_cast<std::byte>(c));
+  }
+  return out;
+}
+
 bool is_dunder(std::string_view name) { return name.starts_with("__") && name.ends_with("__"); }
 
 }  // namespace
@@ -74,6 +92,7 @@ void Judge::call_global(const Machine& machine, const Call& call, State& s) {
     }
     case Treatment::bytecode: call_bytecode(machine, call, s); return;
     case Treatment::torch_bytes: call_torch_bytes(machine, call, s); return;
+    case Treatment::graph_code: call_graph_code(machine, call, s); return;
   }
 }
 
@@ -177,7 +196,6 @@ void Judge::call_getattr(const Machine& machine, const Call& call, State& s) {
 void Judge::call_bytecode(const Machine& machine, const Call& call, State& s) {
   const std::vector<Value> args = machine.items(call.args, 4);
   const auto text = args.empty() ? std::nullopt : machine.text(args[0]);
-  if (bytecode_offset_ == 0) bytecode_offset_ = call.offset;
   if (s.name == "_import_module" || s.name == "subimport" || s.name == "dynamic_subimport") {
     if (text && detect::is_dangerous_module(*text)) report_call(s, machine, call);
     return;
@@ -189,7 +207,9 @@ void Judge::call_bytecode(const Machine& machine, const Call& call, State& s) {
     return;
   }
   const CodeMentions mentions = find_mentions(machine, call.args);
-  bytecode_functions_ += mentions.code_objects;
+  const bool makes_code = s.name == "_create_function" || s.name == "_make_function" || s.name == "_make_skel_func" || s.name == "_create_code" ||
+                          s.name == "_make_skeleton_class" || s.name == "_create_type" || mentions.code_objects != 0;
+  if (makes_code && bytecode_functions_++ == 0) bytecode_offset_ = call.offset;
   if (mentions.danger.empty()) return;
   ++dangerous_calls_;
   if (!noted_.insert("code " + mentions.danger).second) return;
@@ -204,17 +224,57 @@ void Judge::call_torch_bytes(const Machine& machine, const Call& call, State& s)
   s.reported = true;
   const std::vector<Value> args = machine.items(call.args, 2);
   const auto extent = args.empty() ? std::nullopt : machine.extent(args[0]);
-  if (extent && !embedded_ && !context_.probe().is_stream()) {
-    const ChildOutcome outcome = context_.scan_child({.name = fmt::format("storage@{}", extent->offset),
-                                                      .content = *extent,
-                                                      .context = {{"loaded_by", "torch.storage._load_from_bytes"}},
-                                                      .may_be_unknown = false});
+  std::vector<std::byte> decoded = args.empty() ? std::vector<std::byte>() : latin1_bytes(machine, args[0]);
+  const bool in_place = extent && machine.kind(args[0]) == Kind::bytes && !context_.probe().is_stream();
+  if ((in_place || !decoded.empty()) && !embedded_) {
+    Child child;
+    child.name = fmt::format("storage@{}", call.offset);
+    if (in_place) {
+      child.content = *extent;
+    } else {
+      child.content = std::move(decoded);
+    }
+    child.context = {{"loaded_by", "torch.storage._load_from_bytes"}};
+    child.may_be_unknown = false;
+    const ChildOutcome outcome = context_.scan_child(std::move(child));
     const bool clean = outcome.recognised && outcome.complete && outcome.worst.value_or(Severity::info) < Severity::warning;
     if (clean) return;
     if (outcome.recognised && outcome.worst.value_or(Severity::info) >= Severity::warning) {
       ++dangerous_calls_;
       return;  // its findings are ours
     }
+  }
+  report_call(s, machine, call);
+}
+
+void Judge::call_graph_code(const Machine& machine, const Call& call, State& s) {
+  // reduce_graph_module(body, import_block): the module's source is text, compiled when it is loaded.
+  s.reported = true;
+  std::string source;
+  for (const Value argument : machine.items(call.args, 4)) {
+    if (const auto text = machine.text(argument)) source += std::string(*text) + "\n";
+  }
+  const std::vector<Value> args = machine.items(call.args, 1);
+  const std::vector<Value> body = args.empty() ? std::vector<Value>() : machine.items(args[0], 1024);
+  bool found = false;
+  for (std::size_t i = 0; i + 1 < body.size(); i += 2) {
+    const auto key = machine.text(body[i]);
+    const auto text = machine.text(body[i + 1]);
+    if (!key || !text || (*key != "_code" && *key != "code")) continue;
+    source += *text;
+    found = true;
+  }
+  if (found && !embedded_) {
+    Child child;
+    child.name = fmt::format("graph_module@{}.py", call.offset);
+    const auto bytes = std::as_bytes(std::span(source.data(), source.size()));
+    child.content = std::vector<std::byte>(bytes.begin(), bytes.end());
+    child.role = "python-source";
+    child.context = {{"loaded_by", "torch.fx"}};
+    const ChildOutcome outcome = context_.scan_child(std::move(child));
+    const bool judged = std::find(outcome.formats.begin(), outcome.formats.end(), "python-source") != outcome.formats.end();
+    if (judged && outcome.worst.value_or(Severity::info) < Severity::warning) return;
+    if (judged) ++dangerous_calls_;
   }
   report_call(s, machine, call);
 }

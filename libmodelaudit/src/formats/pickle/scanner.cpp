@@ -56,6 +56,7 @@ class Session {
   RunEnd run_stream();
   void pass_array(const ArrayLayout& layout);
   void pass_raw_array(const ArrayLayout& layout);
+  bool padding_unsaid(const ArrayLayout& layout);
   bool skip_padding();
   bool stream_follows();
   void cover(std::uint64_t begin, std::uint64_t end);
@@ -154,7 +155,7 @@ void Session::pass_array(const ArrayLayout& layout) {
 
 void Session::pass_raw_array(const ArrayLayout& layout) {
   std::uint64_t padding = 0;
-  if (layout.is_padded) {
+  if (layout.is_padded || padding_unsaid(layout)) {
     const ByteView first = reader_->window(1);
     if (first.empty()) return;  // the machine reports the end
     padding = first[0];
@@ -171,6 +172,22 @@ void Session::pass_raw_array(const ArrayLayout& layout) {
   if (moved < layout.data_size) {
     context_.inconclusive(GapKind::truncated, "joblib: the data of an array is cut off", ScanContext::at(begin, layout.data_size));
   }
+}
+
+/// Some writers pad without saying so. A loader that goes by the state then fails, so the padded reading is only taken
+/// where the plain one ends on no opcode.
+bool Session::padding_unsaid(const ArrayLayout& layout) {
+  const std::uint64_t begin = reader_->position();
+  const auto is_opcode = [&](std::uint64_t offset) {
+    const ByteView byte = context_.probe().bytes(offset, 1);
+    return !byte.empty() && wire::pickle::opcode_info(byte[0]).operand != wire::pickle::Operand::invalid;
+  };
+  const auto plain_end = checked_add(begin, layout.data_size);
+  if (!plain_end || is_opcode(*plain_end)) return false;
+  const ByteView first = context_.probe().bytes(begin, 256);
+  if (first.empty() || first.size() <= first[0] || !first.clip(1, first[0]).all(0xff)) return false;
+  const auto padded_end = checked_add(*plain_end, std::uint64_t{1} + first[0]);
+  return padded_end && is_opcode(*padded_end);
 }
 
 bool Session::skip_padding() {

@@ -22,6 +22,9 @@ bool plausible_line(std::uint8_t code, std::string_view s) {
       while (!s.empty() && (s.back() == '\r' || s.back() == ' ')) s.remove_suffix(1);
       return s.size() >= 2 && s.front() == s.back() && (s.front() == '\'' || s.front() == '"');
     }
+    case op_persid:
+      // A ZIP's first record begins with P too: "PK\3\4". Persistent ids are printable.
+      return std::all_of(s.begin(), s.end(), [](char c) { return c >= ' ' && c < 0x7f; });
     default: return true;
   }
 }
