@@ -2,10 +2,12 @@
 #include <string>
 #include <string_view>
 
+#include "detect/tensor_bytes.hpp"
 #include "formats/zip/member_reader.hpp"
-#include "formats/zip/range_reader.hpp"
 #include "formats/zip/walk.hpp"
+#include "io/range_reader.hpp"
 #include "rules/catalogue.hpp"
+#include "wire/zip/codec_of.hpp"
 
 namespace modelaudit::formats::zip_archive {
 
@@ -121,7 +123,7 @@ void Walk::scan_readings(const Entry& entry, const MemberNames& names, Seen& see
                         {{"name", names.judged.display}}));
   }
   const bool is_weight = wire::torch::kind_of(layout_, names.shown) == MemberKind::storage && layout_.is_torch();
-  if (is_weight && readings.size() == 1 && is_readable(readings.front().method) && !is_hidden(entry) && !is_marked_encrypted(entry)) {
+  if (is_weight && readings.size() == 1 && wire::zip::is_readable(readings.front().method) && !is_hidden(entry) && !is_marked_encrypted(entry)) {
     glance_at_storage(entry, names, readings.front(), seen);
     return;
   }
@@ -156,7 +158,7 @@ void Walk::scan_reading(const Entry& entry, const MemberNames& names, const Read
   child.content = std::move(content.body);
   const ChildOutcome outcome = ctx_.scan_child(std::move(child));
   seen.merge(outcome);
-  if (!is_readable(reading.method) && !is_encrypted) {
+  if (!wire::zip::is_readable(reading.method) && !is_encrypted) {
     ctx_.inconclusive(GapKind::unsupported, "zip: compression method " + std::to_string(reading.method) + " is not read",
                       ctx_.at(entry.order()));
   }
@@ -227,11 +229,11 @@ void Walk::glance_at_storage(const Entry& entry, const MemberNames& names, const
   const std::vector<std::byte> start = read_start(ctx_, data, reading, k_glance);
   std::vector<std::byte> decoded;
   const auto more = [&]() -> std::unique_ptr<ForwardReader> {
-    if (reading.method == wire::zip::k_stored) return std::make_unique<RangeReader>(ctx_, data);
+    if (reading.method == wire::zip::k_stored) return std::make_unique<io::RangeReader>(ctx_, data);
     decoded = read_start(ctx_, data, reading, k_checked_member);
-    return std::make_unique<GlanceReader>(ByteView(decoded));
+    return std::make_unique<io::GlanceReader>(ByteView(decoded));
   };
-  if (ctx_.deep() || is_more_than_weights(ctx_, ByteView(start), more)) {
+  if (ctx_.deep() || detect::is_more_than_weights(ctx_, ByteView(start), more)) {
     scan_reading(entry, names, reading, names.shown, seen);
     return;
   }

@@ -9,7 +9,7 @@
 
 #include "modelaudit/scanner.hpp"
 
-namespace modelaudit::formats::zip_archive {
+namespace modelaudit::io {
 
 /// A range in order through ScanContext::bytes(); hands out no more than is asked for, so that glances stay glances.
 class GlanceReader final : public ForwardReader {
@@ -53,4 +53,4 @@ class RangeReader final : public ForwardReader {
   ByteRange range_;
 };
 
-}  // namespace modelaudit::formats::zip_archive
+}  // namespace modelaudit::io
