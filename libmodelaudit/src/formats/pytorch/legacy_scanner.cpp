@@ -42,6 +42,7 @@ class LegacyFile {
 
  private:
   void scan_pickle(std::size_t stream, std::uint64_t start, std::uint64_t end) {
+    if (stream == k_magic_stream) return ctx_.cover(start, end - start);  // compared byte by byte by match()
     Child child;
     child.name = std::string(k_names[stream]);
     child.content = ByteRange{start, end - start};
@@ -168,7 +169,7 @@ class LegacyScanner final : public Scanner {
                                     {".pt", ".pth", ".bin", ".tar"}, false, true};
     return k_info;
   }
-  Match match(const Probe& probe) const override { return probe.head().starts_with(k_magic) ? Match::strong : Match::no; }
+  Match match(const Probe& probe) const override { return probe.head().starts_with(k_magic) && probe.head().size() > k_magic.size() ? Match::strong : Match::no; }
   void scan(ScanContext& context) const override { LegacyFile(context).scan(); }
 };
 

@@ -84,4 +84,9 @@ std::string_view storage_key(const ArchiveLayout& layout, std::string_view name)
   return rest->substr(5);
 }
 
+bool is_tar_layout(const std::vector<std::string>& names) {
+  const auto has = [&](std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  return has("pickle") && has("storages") && has("tensors");
+}
+
 }  // namespace modelaudit::wire::torch

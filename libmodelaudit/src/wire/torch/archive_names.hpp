@@ -49,4 +49,7 @@ MemberKind kind_of(const ArchiveLayout& layout, std::string_view name);
 /// The storage's key: what follows <root>data/; empty for other kinds of storage.
 std::string_view storage_key(const ArchiveLayout& layout, std::string_view name);
 
+/// The tar layout of PyTorch 0.1: members sys_info, pickle, storages, tensors.
+bool is_tar_layout(const std::vector<std::string>& names);
+
 }  // namespace modelaudit::wire::torch
