@@ -330,6 +330,12 @@ void Judge::on_item_write(const Machine& machine, const wire::pickle::ItemWrite&
                                   ScanContext::at(write.offset), {{"opcode", opcode_name(write.opcode)}, {"target", target}}));
 }
 
+/// ('module', class, file, source): legacy torch.save notes the source of a module's class; the loader gives the class.
+bool Judge::is_source_marker(const Machine& machine, Value id) {
+  const std::vector<Value> parts = machine.items(id, 8);
+  return parts.size() == 4 && machine.text(parts[0]) == "module" && machine.kind(parts[1]) == Kind::global;
+}
+
 void Judge::on_persistent_id(const Machine& machine, Value id, std::uint64_t offset, std::uint8_t opcode) {
   const std::vector<Value> parts = machine.items(id, 16);
   for (const Value part : parts) {
@@ -340,7 +346,7 @@ void Judge::on_persistent_id(const Machine& machine, Value id, std::uint64_t off
                   machine.describe(id, 160), Severity::critical);
   }
   const auto first = parts.empty() ? std::optional<std::string_view>() : machine.text(parts[0]);
-  if (setting_.torch_ids && ((first && *first == "storage") || machine.integer(id))) return;
+  if (setting_.torch_ids && ((first && *first == "storage") || machine.integer(id) || is_source_marker(machine, id))) return;
   note_once("persistent id", Finding(rules::pickle_persistent_id, fmt::format("hands a persistent id to the loader: {}", machine.describe(id, 120)),
                                      ScanContext::at(offset), {{"opcode", opcode_name(opcode)}, {"id", machine.describe(id, 160)}}));
 }

@@ -125,6 +125,7 @@ class Judge final : public wire::pickle::Observer {
   void report_call(State& state, const Machine& machine, const Call& call);
   void mark_arguments(const Machine& machine, const Call& call, const State* state);
   bool is_safe_object(const Machine& machine, Value v);
+  static bool is_source_marker(const wire::pickle::Machine& machine, wire::pickle::Value id);
   std::uint32_t base_global(const Machine& machine, Value v) const;
   void state_keys(const Machine& machine, const wire::pickle::Build& build, Value state, int level);
   void note_once(const char* key, Finding finding);

@@ -142,8 +142,11 @@ void Judge::call_other(const Machine& machine, const Call& call) {
       finding.message = fmt::format("calls what stands under an extension code: {}", what);
       break;
     }
-    case Kind::module:
-    case Kind::persistent: break;
+    case Kind::persistent:
+      // The class was judged where it was named, also as the part of an id.
+      if (setting_.torch_ids && is_source_marker(machine, machine.parts(call.callable).args)) return;
+      break;
+    case Kind::module: break;
     default: return;  // numbers and texts cannot be called: the loader fails here
   }
   check_code_text(machine, call, what);
