@@ -1,0 +1,6 @@
+#include "scan_input.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  modelaudit::fuzz::scan_input(data, size, "model.pt");
+  return 0;
+}
