@@ -57,6 +57,20 @@ std::string join_names(const std::map<std::string, std::uint64_t>& names) {
   return out;
 }
 
+/// Exact rows may be about an alias or a walk as well: the components tell.
+GlobalReason refine(const detect::GlobalJudgement& judged, std::string_view name) {
+  if (judged.reason != GlobalReason::table || name.find('.') == std::string_view::npos) return judged.reason;
+  for (std::size_t start = 0; start < name.size();) {
+    const std::size_t end = std::min(name.find('.', start), name.size());
+    const std::string_view part = name.substr(start, end - start);
+    if (detect::judge_attribute(part) == GlobalKind::critical) {
+      return part.starts_with("__") ? GlobalReason::component : GlobalReason::private_alias;
+    }
+    start = end + 1;
+  }
+  return judged.reason;
+}
+
 const Rule& rule_for(GlobalReason reason, bool called) {
   switch (reason) {
     case GlobalReason::component: return rules::pickle_attribute_walk;
@@ -81,7 +95,8 @@ void Judge::emit(Finding finding) {
 /// The same thing, said once an input.
 void Judge::note_once(const char* key, Finding finding) {
   if (embedded_ && finding.severity != Severity::critical) return;
-  if (noted_.insert(key).second) context_.report(std::move(finding));
+  constexpr std::size_t k_noted = 4096;
+  if (noted_.size() < k_noted && noted_.insert(key).second) context_.report(std::move(finding));
 }
 
 // --- globals ---------------------------------------------------------------------------------------------------
@@ -89,6 +104,11 @@ void Judge::note_once(const char* key, Finding finding) {
 std::pair<std::string, std::string> Judge::canonical(const wire::pickle::Global& global) {
   detect::GlobalJudgement judged = detect::judge_global(global.module, global.name, global.python2_names);
   if (judged.module.empty()) return {global.module, global.name};
+  // collections._sys.modules.get is sys.modules.get: followed as what it is, however the tables call it.
+  for (const auto& [alias, module] : {std::pair<std::string_view, std::string_view>{"_sys.", "sys"}, {"sys.", "sys"}, {"_operator.", "operator"},
+                                      {"bltns.", "builtins"}, {"_importlib.", "importlib"}, {"importlib.", "importlib"}, {"_functools.", "functools"}}) {
+    if (judged.name.starts_with(alias)) return {std::string(module), judged.name.substr(alias.size())};
+  }
   return {std::move(judged.module), std::move(judged.name)};
 }
 
@@ -128,6 +148,7 @@ Judge::State& Judge::state(const Machine& machine, Value value) {
   s.written = global.written;
   s.computed = global.computed;
   s.judgement = detect::judge_global(global.module, global.name, global.python2_names);
+  s.judgement.reason = refine(s.judgement, global.name);
   s.treatment = treat(s);
   s.offset = global.offset;
   s.opcode = global.opcode;
@@ -174,10 +195,10 @@ void Judge::on_global(const Machine& machine, Value value, std::uint64_t offset,
     case Treatment::graph_code:
     case Treatment::binds: {
       // Held back: most often a call follows, and import and call are one finding.
-      const std::uint32_t index = machine.global_index(value);
-      if (!s.reported && std::find(import_order_.begin(), import_order_.end(), index) == import_order_.end()) {
+      if (!s.reported && !s.held) {
+        s.held = true;
         s.offset = offset;
-        import_order_.push_back(index);
+        import_order_.push_back(machine.global_index(value));
       }
       if (s.judgement.module == "copyreg" && s.judgement.name == "add_extension") extension_registered_ = true;
       return;
@@ -212,9 +233,11 @@ void Judge::report_import(State& s) {
 
 void Judge::report_call(State& s, const Machine& machine, const Call& call) {
   const bool critical = s.judgement.kind == GlobalKind::critical;
-  const std::string arguments = machine.describe(call.args, 160);
   if (critical) ++dangerous_calls_;
   constexpr std::size_t k_calls_told = 20;
+  constexpr std::uint32_t k_calls_compared = 1000;
+  if (s.calls > k_calls_compared) return;
+  const std::string arguments = machine.describe(call.args, 160);
   if (s.arguments.size() >= k_calls_told || !s.arguments.insert(arguments).second) return;
   const Rule& rule = critical ? rule_for(s.judgement.reason, true) : rules::pickle_suspicious_global;
   std::string message = fmt::format("calls {}{}", dotted(s.module, s.name), arguments.starts_with('(') ? arguments : "(...)");
@@ -294,6 +317,7 @@ void Judge::state_keys(const Machine& machine, const wire::pickle::Build& build,
   }
   if (machine.kind(value) != Kind::dict) return;
   const std::vector<Value> pairs = machine.items(value, 65536);
+  context_.budget().charge_opcodes(pairs.size() / 16);
   for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
     const Kind kind = machine.kind(pairs[i + 1]);
     const bool callable = kind == Kind::global || kind == Kind::attribute || kind == Kind::module ||
@@ -313,6 +337,12 @@ void Judge::state_keys(const Machine& machine, const wire::pickle::Build& build,
 
 void Judge::on_item_write(const Machine& machine, const wire::pickle::ItemWrite& write) {
   const Kind kind = machine.kind(write.target);
+  if (kind == Kind::object) {
+    // Subclasses of dict, list, set and deque are filled this way; a rebuilt tensor is none of these.
+    const auto* made_by = machine.global(machine.parts(write.target).callable);
+    if (made_by == nullptr || !made_by->module.starts_with("torch._") || !made_by->name.starts_with("_rebuild")) return;
+  }
+  if (kind == Kind::unknown) return;  // said already, where it became unknown
   const std::string target = machine.describe(write.target, 120);
   if (write.module_table || kind == Kind::global || kind == Kind::module) {
     emit(Finding(rules::pickle_modules_write,
@@ -320,12 +350,6 @@ void Judge::on_item_write(const Machine& machine, const wire::pickle::ItemWrite&
                  ScanContext::at(write.offset), {{"opcode", opcode_name(write.opcode)}, {"target", target}, {"key", machine.describe(write.key, 80)}}));
     return;
   }
-  if (kind == Kind::object) {
-    // Subclasses of dict, list, set and deque are filled this way; a rebuilt tensor is none of these.
-    const auto* made_by = machine.global(machine.parts(write.target).callable);
-    if (made_by == nullptr || !made_by->module.starts_with("torch._") || !made_by->name.starts_with("_rebuild")) return;
-  }
-  if (kind == Kind::unknown) return;  // said already, where it became unknown
   note_once("item write", Finding(rules::pickle_item_write, fmt::format("{} on {}, which is no container", opcode_name(write.opcode), target),
                                   ScanContext::at(write.offset), {{"opcode", opcode_name(write.opcode)}, {"target", target}}));
 }

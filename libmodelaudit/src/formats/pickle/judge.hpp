@@ -88,6 +88,7 @@ class Judge final : public wire::pickle::Observer {
     detect::GlobalJudgement judgement;
     Treatment treatment = Treatment::safe;
     bool reported = false;     ///< as a call or otherwise
+    bool held = false;         ///< reported as an import unless a call comes
     bool counted = false;      ///< among the unknown ones
     std::uint64_t offset = 0;  ///< first import
     std::uint8_t opcode = 0;
@@ -98,7 +99,7 @@ class Judge final : public wire::pickle::Observer {
   };
   /// A literal that may hide something.
   struct Candidate {
-    std::uint64_t offset = 0, size = 0;
+    std::uint64_t size = 0;
     bool is_text = false;
     bool is_argument = false;
     bool is_loaded = false;
@@ -131,7 +132,7 @@ class Judge final : public wire::pickle::Observer {
   void note_once(const char* key, Finding finding);
 
   // literals.cpp
-  void examine(Candidate& candidate, bool have_bytes);
+  void examine(std::uint64_t offset, Candidate& candidate, bool have_bytes);
 
   ScanContext& context_;
   Setting setting_;
@@ -145,7 +146,7 @@ class Judge final : public wire::pickle::Observer {
   std::uint64_t bytecode_functions_ = 0;
   std::uint64_t bytecode_offset_ = 0;
   std::set<std::string> noted_;
-  std::vector<Candidate> candidates_;
+  std::map<std::uint64_t, Candidate> candidates_;  ///< by offset of the data
   std::uint64_t copied_ = 0;
   bool literal_limit_ = false;
   detect::LiteralDecoder decoder_;

@@ -341,20 +341,19 @@ void Judge::mark_arguments(const Machine& machine, const Call& call, const State
     if (kind != Kind::text && kind != Kind::bytes) continue;
     const auto extent = machine.extent(argument);
     if (!extent || extent->length < 8) continue;
-    auto known = std::find_if(candidates_.begin(), candidates_.end(), [&](const Candidate& c) { return c.offset == extent->offset; });
+    auto known = candidates_.find(extent->offset);
     if (known == candidates_.end()) {
       constexpr std::size_t k_arguments = 1024;
       if (candidates_.size() >= k_arguments) continue;
       Candidate candidate;
-      candidate.offset = extent->offset;
       candidate.size = extent->length;
       candidate.is_text = kind == Kind::text;
-      known = candidates_.insert(candidates_.end(), std::move(candidate));
+      known = candidates_.emplace(extent->offset, std::move(candidate)).first;
     }
-    known->is_argument = true;
+    known->second.is_argument = true;
     if (s != nullptr && s->treatment == Treatment::loader) {
-      known->is_loaded = true;
-      known->loaded_by = dotted(s->module, s->name);
+      known->second.is_loaded = true;
+      known->second.loaded_by = dotted(s->module, s->name);
     }
   }
 }

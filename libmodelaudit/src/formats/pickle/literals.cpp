@@ -29,7 +29,6 @@ void Judge::on_literal(const Machine&, const wire::pickle::Literal& literal) {
     return;
   }
   Candidate candidate;
-  candidate.offset = literal.offset;
   candidate.size = literal.size;
   candidate.is_text = literal.is_text;
   if (context_.probe().is_stream()) {
@@ -41,16 +40,16 @@ void Judge::on_literal(const Machine&, const wire::pickle::Literal& literal) {
     const auto bytes = literal.data.span();
     candidate.copy.assign(bytes.begin(), bytes.end());
   }
-  candidates_.push_back(std::move(candidate));
+  candidates_.emplace(literal.offset, std::move(candidate));
 }
 
 void Judge::end_stream(bool have_bytes) {
-  std::vector<Candidate> now;
+  std::map<std::uint64_t, Candidate> now;
   now.swap(candidates_);
-  for (Candidate& candidate : now) {
+  for (auto& [offset, candidate] : now) {
     // What no longer lies in an input that can be read is only looked into when it was copied.
     if (!have_bytes && candidate.copy.empty()) continue;
-    examine(candidate, have_bytes);
+    examine(offset, candidate, have_bytes);
   }
   copied_ = 0;
   if (literal_limit_ || decoder_.limit_hit()) {
@@ -58,19 +57,19 @@ void Judge::end_stream(bool have_bytes) {
   }
 }
 
-void Judge::examine(Candidate& candidate, bool have_bytes) {
-  const ByteView view = candidate.copy.empty() ? context_.bytes(candidate.offset, candidate.size) : ByteView(candidate.copy, candidate.offset);
+void Judge::examine(std::uint64_t offset, Candidate& candidate, bool have_bytes) {
+  const ByteView view = candidate.copy.empty() ? context_.bytes(offset, candidate.size) : ByteView(candidate.copy, offset);
   const bool in_place = candidate.copy.empty() && have_bytes;
   for (detect::HiddenPayload& payload :
        decoder_.decode(view, {.is_text = candidate.is_text, .is_argument = candidate.is_argument, .is_loaded = candidate.is_loaded})) {
     const bool critical = candidate.is_loaded || (candidate.is_argument && is_executable(payload.kind));
-    Details evidence{{"kind", std::string(detect::to_string(payload.kind))}, {"offset", std::to_string(candidate.offset)}};
+    Details evidence{{"kind", std::string(detect::to_string(payload.kind))}, {"offset", std::to_string(offset)}};
     if (!payload.encoding.empty()) evidence.emplace_back("encoding", payload.encoding);
     if (!candidate.loaded_by.empty()) evidence.emplace_back("loaded_by", candidate.loaded_by);
     if (is_executable(payload.kind)) {
       Finding finding(rules::pickle_nested_payload, fmt::format("a value holds a {}{}", detect::to_string(payload.kind),
                                                                 payload.encoding.empty() ? "" : ", encoded as " + payload.encoding),
-                      ScanContext::at(candidate.offset, candidate.size), evidence);
+                      ScanContext::at(offset, candidate.size), evidence);
       if (critical) finding.severity = Severity::critical;
       emit(std::move(finding));
       continue;
@@ -78,7 +77,7 @@ void Judge::examine(Candidate& candidate, bool have_bytes) {
     Child child;
     child.name = payload.name;
     if (payload.encoding.empty() && in_place) {
-      child.content = ByteRange{candidate.offset + payload.range.offset, payload.range.length};
+      child.content = ByteRange{offset + payload.range.offset, payload.range.length};
     } else if (payload.encoding.empty()) {
       const auto part = view.clip(payload.range.offset, payload.range.length).span();
       child.content = std::vector<std::byte>(part.begin(), part.end());
@@ -92,7 +91,7 @@ void Judge::examine(Candidate& candidate, bool have_bytes) {
     if (outcome.worst.value_or(Severity::info) < Severity::warning) continue;
     Finding finding(rules::pickle_nested_payload, fmt::format("a value holds a {} that is not harmless{}", detect::to_string(payload.kind),
                                                               payload.encoding.empty() ? "" : ", encoded as " + payload.encoding),
-                    ScanContext::at(candidate.offset, candidate.size));
+                    ScanContext::at(offset, candidate.size));
     finding.severity = std::min(*outcome.worst, critical ? Severity::critical : Severity::warning);
     emit(std::move(finding));
   }

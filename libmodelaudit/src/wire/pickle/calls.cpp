@@ -122,7 +122,7 @@ Value Machine::Impl::intern(std::string module, std::string name, std::string wr
   key.reserve(module.size() + name.size() + 2);
   key.append(module).append(1, '\n').append(name).append(1, static_cast<char>((python2 ? 1 : 0) | (computed ? 2 : 0)));
   if (const auto known = global_index.find(key); known != global_index.end()) return make(Tag::global, known->second);
-  charge.add(module.size() * 2 + name.size() * 2 + 256);
+  charge.add(module.size() * 4 + name.size() * 4 + 1024);  // what observers keep of it included
   const auto index = static_cast<std::uint32_t>(globals.size());
   globals.push_back({std::move(module), std::move(name), std::move(written), python2, computed, derived, here, 0});
   const auto [real_module, real_name] = observer.canonical(globals.back());

@@ -17,7 +17,8 @@ bool Lexer::refill(std::uint64_t n) {
   sync();
   window_ = in_->window(wanted);
   pos_ = 0;
-  exhausted_ = window_.size() < wanted;
+  const auto total = in_->size();
+  exhausted_ = window_.size() < wanted || (total && window_.offset() + window_.size() >= *total);
   return window_.size() >= n;
 }
 

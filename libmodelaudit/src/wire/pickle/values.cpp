@@ -9,14 +9,9 @@ namespace {
 
 constexpr std::uint64_t k_arena_chunk = std::uint64_t{1} << 20;
 constexpr std::uint64_t k_no_segment = 0xffffffff;
+constexpr std::size_t k_most_segments = 65'536;  ///< of one container, looked through at once
 
 /// Segment header: items 32 bits, index of the segment before 31 bits, whether that lies in the live store.
-struct Header {
-  std::uint32_t count;
-  std::uint32_t previous;
-  bool has_previous;
-  bool previous_live;
-};
 constexpr std::uint64_t pack(std::uint32_t count, std::uint64_t previous) { return previous << 32 | count; }
 
 }  // namespace
@@ -217,11 +212,15 @@ void Machine::Impl::set_state(Value object, Value state) {
 }
 
 std::vector<Value> Machine::Impl::items(Value v, std::size_t limit, bool* all) const {
-  std::vector<Value> out;
-  bool known = true;
+  struct Segment {
+    std::uint32_t index, count;
+    bool in_live;
+  };
+  std::vector<Segment> segments;
   std::uint32_t index = 0;
   bool in_live = false;
   bool more = false;
+  bool known = true;
   if (tag_of(v) == Tag::small) {
     index = static_cast<std::uint32_t>(payload_of(v) >> 28);
     more = true;
@@ -234,20 +233,15 @@ std::vector<Value> Machine::Impl::items(Value v, std::size_t limit, bool* all) c
   } else {
     known = false;
   }
-  // Segments run from the newest to the oldest: collected backwards, turned round at the end.
+  // Segments run from the newest to the oldest: listed backwards, read forwards.
   while (more) {
-    if (!in_live && !ring.alive(index)) {
+    if ((!in_live && !ring.alive(index)) || segments.size() >= k_most_segments) {
       known = false;
       break;
     }
     const std::uint64_t header = in_live ? live[index] : ring.at(index);
-    const auto count = static_cast<std::uint32_t>(header);
+    segments.push_back({index, static_cast<std::uint32_t>(header), in_live});
     const auto previous = static_cast<std::uint32_t>(header >> 32);
-    for (std::uint32_t i = count; i > 0; --i) out.emplace_back(in_live ? live[index + i] : ring.at(index + i));
-    if (out.size() > limit * 2 + 65536) {
-      known = false;
-      break;
-    }
     more = previous != k_no_segment;
     in_live = (previous & 0x80000000U) != 0;
     index = previous & 0x7fffffffU;
@@ -257,10 +251,16 @@ std::vector<Value> Machine::Impl::items(Value v, std::size_t limit, bool* all) c
       if (!ring.alive(index) && ring.alive(full)) index = full;
     }
   }
-  std::reverse(out.begin(), out.end());
-  if (out.size() > limit) {
-    out.resize(limit);
-    known = false;
+  std::vector<Value> out;
+  for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
+    for (std::uint32_t i = 1; i <= segment->count; ++i) {
+      if (out.size() == limit) {
+        known = false;
+        break;
+      }
+      out.emplace_back(segment->in_live ? live[segment->index + i] : ring.at(segment->index + i));
+    }
+    if (out.size() == limit && !known) break;
   }
   if (all != nullptr) *all = known;
   return out;
@@ -291,6 +291,7 @@ Machine::Parts Machine::Impl::parts(Value v) const {
 Value Machine::Impl::dict_find(Value dict, std::string_view key) const {
   if (!is_cell(dict, CellKind::dict)) return {};
   const std::vector<Value> pairs = items(dict, 65536);
+  budget.charge_opcodes(pairs.size() / 16);  // looking again and again into one large dict is work too
   Value found;
   for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
     if (const auto name = text(pairs[i]); name && *name == key) found = pairs[i + 1];
