@@ -29,12 +29,12 @@ case("benign_split_xz", "m.joblib", lzma.compress(GOOD[:half]) + lzma.compress(G
 case("benign_zlib", "m.joblib", zlib.compress(GOOD), "clean", True, comment="zlib, as joblib writes it")
 case("benign_lzma", "m.pkl.lzma", lzma.compress(GOOD, lzma.FORMAT_ALONE), "clean", True, comment="lzma-alone")
 case("benign_padded", "m.pkl.gz", gzip.compress(GOOD, mtime=0) + bytes(64), "clean", True, comment="zero padding behind the member")
-case("hostile_old_joblib", "m.joblib", zf(EVIL), "malicious", True, ["pickle-dangerous-global", "pickle-dangerous-call"],
+case("hostile_old_joblib", "m.joblib", zf(EVIL), "malicious", True, ["pickle-dangerous-call"],
      comment="the ZF header of joblib up to 0.9.2")
 case("hostile_split_bzip2", "m.joblib", bz2.compress(EVIL[:12]) + bz2.compress(EVIL[12:]), "malicious", True,
-     ["pickle-dangerous-global", "pickle-dangerous-call"], comment="the call is in the second member, its global in the first")
+     ["pickle-dangerous-call"], comment="the call is in the second member, its global in the first")
 case("hostile_trailing", "m.pkl.gz", gzip.compress(GOOD, mtime=0) + EVIL, "malicious", True,
-     ["compressed-trailing", "pickle-dangerous-global", "pickle-dangerous-call"], comment="a pickle behind the member")
+     ["compressed-trailing", "pickle-dangerous-call"], comment="a pickle behind the member")
 case("truncated", "m.pkl.gz", gzip.compress(GOOD, mtime=0)[:-4], "inconclusive", False, [], ["truncated"],
      comment="the last four bytes are missing")
 case("over_limit", "m.pkl.lzma", bytes.fromhex("5d00000040ffffffffffffffff") + bytes(32), "inconclusive", False, [], ["limit"],
