@@ -322,8 +322,8 @@ class PickleScanner final : public Scanner {
 
   Match match(const Probe& probe) const override {
     const std::string_view role = probe.role();
+    if (is_torch_legacy(probe.head())) return Match::no;  // its own scanner reads all streams, and the weights between
     if (is_pickle_role(role)) return Match::strong;
-    if (is_torch_legacy(probe.head())) return Match::no;
     if (probe.head().empty()) return Match::no;
     if (likeness(probe) == Likeness::certain) return Match::strong;
     return has_pickle_name(probe) ? Match::weak : Match::no;
