@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "detect/python_globals.hpp"
-
 namespace modelaudit::detect::python {
 
 namespace {
@@ -117,29 +115,18 @@ constexpr std::array k_rows{
     Row{"winreg.SetValue*", CallClass::registry},
 };
 
-/// Modules whose every use the table of pickle globals calls dangerous, though source needs them all the time: here the
-/// rows above decide alone.
-constexpr std::array<std::string_view, 30> k_everyday{
-    "os",   "sys",     "builtins", "io",     "subprocess", "pathlib",   "shutil",    "tempfile",  "logging",  "importlib",
-    "glob", "inspect", "operator", "types",  "functools",  "threading", "asyncio",   "socket",    "requests", "urllib",
-    "http", "torch",   "numpy",    "pickle", "codecs",     "signal",    "tensorflow", "collections", "transformers", "pandas"};
-
 }  // namespace
 
+// The table of pickle globals is no help here: it calls dangerous what source does all day (platform.system,
+// atexit.register, zipfile.ZipFile …); over the sources of torch and numpy it raised 200 alarms.
 CallClass classify_call(std::string_view path) {
+  if (path.size() < 6 || path.find('.') == std::string_view::npos || path.starts_with("local:")) return CallClass::none;
   for (const Row& row : k_rows) {
     const bool prefix = row.path.ends_with('*');
     const std::string_view name = prefix ? row.path.substr(0, row.path.size() - 1) : row.path;
     if (prefix ? path.starts_with(name) : path == name) return row.kind;
   }
-  const std::string_view root = path.substr(0, path.find('.'));
-  const std::size_t last = path.rfind('.');
-  if (last == std::string_view::npos || path.find('(') != std::string_view::npos) return CallClass::none;
-  if (std::find(k_everyday.begin(), k_everyday.end(), root) != k_everyday.end()) return CallClass::none;
-  // An exact row of the table of globals: a call that some gadget is known for.
-  const GlobalJudgement judged = judge_global(path.substr(0, last), path.substr(last + 1), false);
-  const bool exact = judged.kind == GlobalKind::critical && judged.reason == GlobalReason::table && judged.name != "*";
-  return exact ? CallClass::dynamic_code : CallClass::none;
+  return CallClass::none;
 }
 
 bool is_builtin_name(std::string_view name) {

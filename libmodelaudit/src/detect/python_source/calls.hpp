@@ -1,6 +1,5 @@
 /// @file
-/// What a call in Python source does: classes of callables. Names that stand here by class have severities by context;
-/// any other name is judged by detect::judge_global.
+/// What a call in Python source does: classes of callables, whose severity depends on when the call runs.
 #pragma once
 
 #include <cstdint>

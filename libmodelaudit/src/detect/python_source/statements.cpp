@@ -121,7 +121,10 @@ void Analyser::simple_statement() {
   for (const std::string_view word : {"return", "assert", "raise", "del", "else", "try", "finally", "except", "pass", "break", "continue"}) {
     if (take_word(word)) break;
   }
-  take_op("@");  // a decorator is an expression that is called
+  if (is_op("@") && peek(1)) {  // a decorator is an expression that is called
+    const Token at = tokens_[++at_];
+    return judge_call(expression(), {}, at);
+  }
   if (take_op(":")) return;
   // Python 2: print x, exec code
   if ((is_word("print") || is_word("exec")) && peek(1) && (peek(1)->kind == TokenKind::string || peek(1)->kind == TokenKind::name) && !is_word("in", 1) && !is_word("if", 1)) {
