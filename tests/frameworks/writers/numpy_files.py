@@ -47,7 +47,6 @@ def write(recorder):
     np.savez_compressed(out.path("several_compressed.npz"), **some)
     np.savez(out.path("positional.npz"), np.arange(3), np.ones((2, 2)))
     np.savez(out.path("objects.npz"), table=objects)
-    np.savez(out.path("nothing.npz"))
     write_pickles(out, np)
 
 

@@ -15,7 +15,6 @@ import pathlib
 import pickle
 import platform
 import re
-import tarfile
 import types
 import uuid
 import zipfile
@@ -70,10 +69,6 @@ def write(recorder):
             archive.writestr("model/vocabulary.pkl", data)
             archive.writestr("model/config.json", '{"model_type": "bert", "note": "eval() and exec are words"}')
             archive.writestr("README.md", "# model\n\nRun `pip install torch` first.\n")
-    with tarfile.open(out.path("bundle.tar"), "w") as archive:
-        member = tarfile.TarInfo("model/vocabulary.pkl")
-        member.size = len(data)
-        archive.addfile(member, io.BytesIO(data))
     write_dill(recorder.folder("dill"))
     write_cloudpickle(recorder.folder("cloudpickle"))
 

@@ -1,6 +1,7 @@
 #include "formats/pickle/bytecode.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -36,9 +37,17 @@ struct Collector {
       case Kind::text:
         if (const auto text = machine.text(v); text && text->size() <= 65536) texts.emplace(*text);
         return;
+      case Kind::dict: {
+        // Keys such as __closure__ and __builtins__ are the shape of a function, not what it uses.
+        const std::vector<Value> pairs = machine.items(v, k_most_texts);
+        for (std::size_t i = 0; i < pairs.size(); ++i) {
+          const auto key = i % 2 == 0 ? machine.text(pairs[i]) : std::nullopt;
+          if (!key || !key->starts_with("__") || !key->ends_with("__")) add(pairs[i], level + 1);
+        }
+        return;
+      }
       case Kind::tuple:
       case Kind::list:
-      case Kind::dict:
       case Kind::set: {
         const std::vector<Value> items = machine.items(v, k_most_texts);
         bool bytes = false;

@@ -38,7 +38,7 @@ bool is_bytecode_name(std::string_view name) {
                           "_make_function_from_code", "_lookup_class_or_track", "cell_set", "dynamic_subimport", "_gen_ellipsis",
                           "_gen_not_implemented", "subimport", "_import_module", "_load_type", "_create_type", "_create_cell",
                           "_create_array", "_create_dtypemeta", "_create_namedtuple", "_create_weakref", "_create_lock",
-                          "_create_rlock", "_get_attr", "_setattr", "_empty_cell_value", "_code_reduce"});
+                          "_create_rlock", "_eval_repr", "_get_attr", "_setattr", "_empty_cell_value", "_code_reduce"});
 }
 
 bool is_loader(std::string_view module, std::string_view name) {
@@ -119,9 +119,13 @@ Treatment Judge::treat(const State& s) const {
   if (module == "torch.storage" && name == "_load_from_bytes") return Treatment::torch_bytes;
   if (module == "torch.fx.graph_module" && name.starts_with("reduce_") && name.ends_with("graph_module")) return Treatment::graph_code;
   if (setting_.torch_classes && s.module.starts_with("__torch__") && s.judgement.kind == GlobalKind::unknown) return Treatment::safe;
+  if (name == "_ufunc_reconstruct" && is_one_of(module, {"numpy.core", "numpy._core"})) return Treatment::rebuilds;
+  if (module.starts_with("scipy.stats._") && name.ends_with("_gen")) return Treatment::distribution;
   switch (s.judgement.kind) {
     case GlobalKind::critical:
       if (module == "builtins" && name == "getattr") return Treatment::getattr;
+      // dill names the globals of a function's module so; what that module is cannot be seen here.
+      if (has_dill_functions_ && s.name == "__dict__" && !detect::is_dangerous_module(s.module)) return Treatment::unknown;
       return is_loader(module, name) ? Treatment::loader : Treatment::critical;
     case GlobalKind::warning:
       if (module == "copyreg" && is_one_of(name, {"__newobj__", "__newobj_ex__", "constructor"})) return Treatment::constructs;
@@ -179,6 +183,7 @@ void Judge::report_global(State& s, const Rule& rule, std::string message, std::
 void Judge::on_global(const Machine& machine, Value value, std::uint64_t offset, std::uint8_t opcode) {
   State& s = state(machine, value);
   if (s.opcode == 0) s.opcode = opcode;
+  has_dill_functions_ = has_dill_functions_ || (s.name == "_create_function" && s.treatment == Treatment::bytecode);
   if (s.computed && !s.reported) {
     report_global(s, rules::pickle_dynamic_global,
                   fmt::format("the imported name {} is put together while loading", dotted(s.module, s.name)), offset, opcode, {},
@@ -289,7 +294,11 @@ void Judge::on_build(const Machine& machine, const wire::pickle::Build& build) {
     return;
   }
   state_keys(machine, build, build.state, 0);
-  const auto* cls = machine.global(machine.parts(build.object).callable);
+  const Value made_by = machine.parts(build.object).callable;
+  const auto* cls = machine.global(made_by);
+  if (cls != nullptr) {
+    if (State& s = state(machine, made_by); s.treatment == Treatment::distribution) build_distribution(machine, build, s);
+  }
   if (cls == nullptr || cls->module.find("numpy_pickle") == std::string::npos || cls->module.find("joblib") == std::string::npos) return;
   if (cls->name == "NumpyArrayWrapper") {
     array_ = read_array_layout(machine, build.state);

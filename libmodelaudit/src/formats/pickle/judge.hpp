@@ -40,6 +40,8 @@ enum class Treatment : std::uint8_t {
   graph_code,       ///< torch.fx: as bad as the source text of its forward()
   loader,           ///< pickle.loads and the like
   allocates,        ///< safe, but its argument may be a size
+  rebuilds,         ///< NumPy's rebuilding of a function by module and name: as bad as that name
+  distribution,     ///< SciPy's distributions: as bad as the source text in their state
 };
 
 class Judge final : public wire::pickle::Observer {
@@ -93,6 +95,8 @@ class Judge final : public wire::pickle::Observer {
     std::uint64_t offset = 0;  ///< first import
     std::uint8_t opcode = 0;
     std::uint32_t calls = 0;
+    detect::GlobalKind constructor = detect::GlobalKind::unknown;  ///< of a safe class: what its __init__ does
+    bool constructor_known = false;
     std::set<std::string> arguments;  ///< of calls already reported
     std::string module, name, written;
     bool computed = false;
@@ -120,6 +124,10 @@ class Judge final : public wire::pickle::Observer {
   void call_getattr(const Machine& machine, const Call& call, State& state);
   void call_bytecode(const Machine& machine, const Call& call, State& state);
   void call_torch_bytes(const Machine& machine, const Call& call, State& state);
+  void call_constructor(const Machine& machine, const Call& call, State& state);
+  void call_rebuild(const Machine& machine, const Call& call, State& state);
+  void build_distribution(const Machine& machine, const wire::pickle::Build& build, State& state);
+  bool reaches_harm(const Machine& machine, Value instance, std::string_view attribute) const;
   void call_graph_code(const Machine& machine, const Call& call, State& state);
   void check_allocation(const Machine& machine, const Call& call, const State& state);
   void check_code_text(const Machine& machine, const Call& call, std::string_view callee);
@@ -138,6 +146,7 @@ class Judge final : public wire::pickle::Observer {
   Setting setting_;
   bool embedded_ = false;
   bool extension_registered_ = false;
+  bool has_dill_functions_ = false;
   std::uint64_t dangerous_calls_ = 0;
   std::deque<State> states_;                   ///< by index of the machine's globals
   std::vector<std::uint32_t> import_order_;    ///< indexes of those to be reported as imports

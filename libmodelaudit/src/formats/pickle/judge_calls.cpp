@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "detect/code_text.hpp"
+#include "formats/pickle/arguments.hpp"
 #include "formats/pickle/bytecode.hpp"
 #include "formats/pickle/judge.hpp"
 #include "rules/catalogue.hpp"
@@ -37,6 +39,12 @@ std::vector<std::byte> latin1_bytes(const wire::pickle::Machine& machine, wire::
   return out;
 }
 
+/// The object is made by `cls.__new__`: its constructor does not run.
+bool is_bare_creation(const wire::pickle::Call& call) {
+  return call.opcode == wire::pickle::op_newobj || call.opcode == wire::pickle::op_newobj_ex || call.via == "_reconstructor" ||
+         call.via.starts_with("__newobj");
+}
+
 bool is_dunder(std::string_view name) { return name.starts_with("__") && name.ends_with("__"); }
 
 }  // namespace
@@ -48,7 +56,10 @@ void Judge::on_call(const Machine& machine, const Call& call) {
   }
   State& s = state(machine, call.callable);
   ++s.calls;
-  if (s.treatment == Treatment::safe) return;
+  if (s.treatment == Treatment::safe) {
+    call_constructor(machine, call, s);
+    return;
+  }
   mark_arguments(machine, call, &s);
   call_global(machine, call, s);
 }
@@ -93,7 +104,66 @@ void Judge::call_global(const Machine& machine, const Call& call, State& s) {
     case Treatment::bytecode: call_bytecode(machine, call, s); return;
     case Treatment::torch_bytes: call_torch_bytes(machine, call, s); return;
     case Treatment::graph_code: call_graph_code(machine, call, s); return;
+    case Treatment::rebuilds: call_rebuild(machine, call, s); return;
+    case Treatment::distribution:
+      // NEWOBJ and a state are all that is written; a constructor would make source text of its arguments.
+      if (machine.length(call.args) != 0 && !is_bare_creation(call)) report_call(s, machine, call);
+      return;
   }
+}
+
+/// A row "Class.__init__" says that only the constructor harms: not when the object is made without it.
+void Judge::call_constructor(const Machine& machine, const Call& call, State& s) {
+  if (!s.constructor_known) {
+    s.constructor_known = true;
+    const detect::GlobalJudgement judged = detect::judge_global(s.module, s.name + ".__init__", false);
+    if (judged.reason == detect::GlobalReason::table) {
+      s.constructor = judged.kind;
+      if (judged.kind != GlobalKind::safe) s.judgement.why = judged.why;
+    }
+  }
+  const bool harms = s.constructor == GlobalKind::critical || s.constructor == GlobalKind::warning;
+  if (!harms || is_bare_creation(call) || machine.length(call.args) == 0) return;
+  const detect::GlobalKind kind = std::exchange(s.judgement.kind, s.constructor);
+  report_call(s, machine, call);
+  s.judgement.kind = kind;
+}
+
+/// NumPy before 1.22 wrote a universal function as the call (module, name).
+void Judge::call_rebuild(const Machine& machine, const Call& call, State& s) {
+  const std::vector<Value> args = machine.items(call.args, 2);
+  const auto module = args.empty() ? std::nullopt : machine.text(args[0]);
+  const auto name = args.size() < 2 ? std::nullopt : machine.text(args[1]);
+  if (module && name && detect::judge_global(*module, *name, false).kind == GlobalKind::safe) return;
+  report_call(s, machine, call);
+}
+
+void Judge::build_distribution(const Machine& machine, const wire::pickle::Build& build, State& s) {
+  const std::vector<Value> pairs = machine.items(build.state, 4096);
+  bool harmless = machine.kind(build.state) == Kind::dict && machine.items_known(build.state);
+  for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
+    const auto key = machine.text(pairs[i]);
+    const auto text = machine.text(pairs[i + 1]);
+    if (!key) harmless = false;
+    if (key && *key == "_parse_arg_template" && (!text || !is_distribution_template(*text))) harmless = false;
+  }
+  if (harmless) return;
+  ++dangerous_calls_;
+  report_global(s, rules::pickle_dangerous_call, fmt::format("the state of {} holds source text that loading runs", dotted(s.module, s.name)),
+                build.offset, wire::pickle::op_build, machine.describe(build.state, 160), Severity::critical);
+}
+
+/// Whether a method of an instance is listed under its class: numpy.ndarray.tofile.
+bool Judge::reaches_harm(const Machine& machine, Value instance, std::string_view attribute) const {
+  const Machine::Parts parts = machine.parts(instance);
+  std::vector<Value> classes = machine.items(parts.args, 1);  // what rebuilds an object is given its class first
+  classes.push_back(parts.callable);
+  return std::any_of(classes.begin(), classes.end(), [&](Value v) {
+    const auto* cls = machine.global(v);
+    if (cls == nullptr) return false;
+    const GlobalKind kind = detect::judge_global(cls->module, cls->name + "." + std::string(attribute), cls->python2_names).kind;
+    return kind == GlobalKind::critical || kind == GlobalKind::warning;
+  });
 }
 
 /// What a callable that is no global goes back to: the global called first, or ~0.
@@ -167,7 +237,7 @@ void Judge::call_getattr(const Machine& machine, const Call& call, State& s) {
   const bool plain = name && !is_dunder(*name) && name->find('.') == std::string_view::npos && detect::judge_attribute(*name) == GlobalKind::unknown;
   if (plain) {
     // How Python 3 writes a bound method: of an instance of a known class.
-    if (is_safe_object(machine, args[0])) {
+    if (is_safe_object(machine, args[0]) && !reaches_harm(machine, args[0], *name)) {
       s.reported = true;
       return;
     }
@@ -201,6 +271,10 @@ void Judge::call_bytecode(const Machine& machine, const Call& call, State& s) {
   const auto text = args.empty() ? std::nullopt : machine.text(args[0]);
   if (s.name == "_import_module" || s.name == "subimport" || s.name == "dynamic_subimport") {
     if (text && detect::is_dangerous_module(*text)) report_call(s, machine, call);
+    return;
+  }
+  if (s.name == "_eval_repr") {
+    if (!text || !is_constant_repr(*text)) report_call(s, machine, call);
     return;
   }
   if (s.name == "_get_attr") {
