@@ -69,5 +69,20 @@ TEST_CASE("Names, dates and sizes that look like attacks are none", "[pickle]") 
     return data + "e.";
   }());
   check_clean("200 nested lists", proto(4) + std::string(200, ']') + std::string(199, 'a') + ".");
+  check_clean("objects that know each other", [] {
+    std::string data = proto(4);
+    for (int i = 0; i < 200; ++i) data += "]q" + raw({i}) + "0";
+    for (int i = 0; i < 200; ++i) data += "h" + raw({i}) + "(h" + raw({(i + 1) % 200}) + "h" + raw({(i + 7) % 200}) + "K\x01" "e0";
+    return data + "h" + raw({0}) + ".";
+  }());
+  check_clean("layers of instances that share their inputs", [] {
+    std::string data = proto(4) + stack_global("collections", "OrderedDict") + "q" + raw({255}) + "0";
+    const std::string make = stack_global("datetime", "timezone") + ")\x81";
+    for (int i = 0; i < 100; ++i) {
+      const std::string before = i == 0 ? "NN" : "h" + raw({i - 1}) + "h" + raw({i - 1});
+      data += make + "q" + raw({i}) + "}" + str("inputs") + "](" + before + "esb0";
+    }
+    return data + "h" + raw({99}) + ".";
+  }());
   check_clean("long text", pickle4(str(std::string(300'000, 'x'))));
 }

@@ -195,6 +195,12 @@ TEST_CASE("Bombs are found by what they expand to", "[pickle]") {
   std::string lists = proto(4) + "]q" + raw({0}) + "0";
   for (int i = 1; i < 60; ++i) lists += "]q" + raw({i}) + "(h" + raw({i - 1}) + "h" + raw({i - 1}) + "e0";
   CHECK(has_rule(scan(lists + "N.", "model.pkl"), "pickle-expansion", Severity::warning));
+
+  // The same from the top down: every list is empty when it is put into the next.
+  std::string down = proto(4);
+  for (int i = 0; i < 60; ++i) down += "]q" + raw({i}) + "0";
+  for (int i = 59; i > 0; --i) down += "h" + raw({i}) + "(h" + raw({i - 1}) + "h" + raw({i - 1}) + "e0";
+  CHECK(has_rule(scan(down + "N.", "model.pkl"), "pickle-expansion", Severity::warning));
 }
 
 TEST_CASE("Other signs of tampering", "[pickle]") {

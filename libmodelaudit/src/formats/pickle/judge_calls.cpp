@@ -313,6 +313,10 @@ void Judge::call_torch_bytes(const Machine& machine, const Call& call, State& s)
     }
     child.context = {{"loaded_by", "torch.storage._load_from_bytes"}};
     child.may_be_unknown = false;
+    // Looked into here, as what torch.load makes of it; not once more as a value that holds some pickle.
+    const std::vector<Value> inner = machine.items(machine.parts(args[0]).args, 1);
+    const auto literal = extent ? extent : inner.empty() ? std::nullopt : machine.extent(inner[0]);
+    if (literal) candidates_.erase(literal->offset);
     const ChildOutcome outcome = context_.scan_child(std::move(child));
     const bool clean = outcome.recognised && outcome.complete && outcome.worst.value_or(Severity::info) < Severity::warning;
     if (clean) return;

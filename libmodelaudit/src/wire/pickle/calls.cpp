@@ -15,6 +15,15 @@ struct RoleRow {
 };
 
 constexpr RoleRow k_roles[] = {
+    {"builtins", "dict", Role::container},
+    {"builtins", "frozenset", Role::container},
+    {"builtins", "list", Role::container},
+    {"builtins", "set", Role::container},
+    {"builtins", "tuple", Role::container},
+    {"collections", "Counter", Role::container},
+    {"collections", "OrderedDict", Role::container},
+    {"collections", "defaultdict", Role::container},
+    {"collections", "deque", Role::container},
     {"builtins", "getattr", Role::getattr},
     {"builtins", "setattr", Role::setattr},
     {"builtins", "object.__setattr__", Role::setattr},
@@ -202,7 +211,7 @@ Value Machine::Impl::call(std::uint8_t opcode, Value callable, Value args, Value
   if (level >= k_max_level) return new_object(callable, args, kwargs);
   if (tag_of(callable) == Tag::global) {
     const Role role = roles[payload_of(callable)];
-    if (role == Role::plain) return new_object(callable, args, kwargs);
+    if (role == Role::plain || role == Role::container) return new_object(callable, args, kwargs);
     return follow(role, callable, items(args, 4096), args, opcode, level);
   }
   if (tag_of(callable) != Tag::cell) return new_object(callable, args, kwargs);
@@ -367,6 +376,7 @@ Value Machine::Impl::follow(Role role, Value callable, const std::vector<Value>&
       break;
     case Role::slice:
     case Role::module_table:
+    case Role::container:
     case Role::plain: break;
   }
   return new_object(callable, args_tuple, {});
@@ -512,6 +522,10 @@ void Machine::Impl::write_item(std::uint8_t opcode, Value target, std::span<cons
     Cell& c = cell(target);
     const bool fits = pairs ? c.kind == CellKind::dict
                             : opcode == op_additems ? c.kind == CellKind::set : c.kind == CellKind::list;
+    constexpr std::size_t k_late = 65'536;
+    const bool grows_late = (c.flags & f_referenced) != 0 && late.size() < k_late && expands(target) &&
+                            std::any_of(values.begin(), values.end(), [&](Value v) { return expands(v); });
+    if (grows_late) late.push_back(static_cast<std::uint32_t>(payload_of(target)));
     if (fits || c.kind == CellKind::object) extend(c, values);
     if (fits) return;
   }

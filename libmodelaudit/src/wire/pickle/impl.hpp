@@ -48,6 +48,7 @@ enum CellFlag : std::uint8_t {
   f_head_live = 2,    ///< newest segment lies in the live store, not in the ring
   f_matters = 4,      ///< holds something that a later call could reach
   f_forgotten = 8,    ///< some items were never kept
+  f_referenced = 32,  ///< is an item of something: growing now changes the size of what holds it
   f_setstate = 16,    ///< an earlier BUILD planted a __setstate__
 };
 
@@ -56,6 +57,7 @@ enum class Role : std::uint8_t {
   plain, getattr, attrgetter, itemgetter, methodcaller, getitem, import_module, import_top, resolve_name, module_table,
   table_get, table_write, partial, first_argument, second_argument, reconstructor, newobj, newobj_ex, rebuild_from_type,
   join, replace, codec, concat, slice, lower, upper, decode, setattr,
+  container,  ///< makes a container: its items expand with it, those of other instances do not
 };
 
 struct Far {
@@ -104,7 +106,12 @@ struct Machine::Impl {
   Value new_pair(CellKind kind, Value a, Value b);
   std::uint32_t write_segment(std::span<const Value> items, std::uint64_t previous, bool live);
   void weigh(const Cell& cell);
+  void refer(Value child) noexcept {
+    if (tag_of(child) == Tag::cell) cell(child).flags |= f_referenced;
+  }
+  void weigh_late();
 
+  bool expands(Value v) const noexcept;
   double size_of(Value v) const noexcept;
   std::uint32_t depth_of(Value v) const noexcept;
   bool matters(Value v) const noexcept;
@@ -165,6 +172,7 @@ struct Machine::Impl {
   Chunked<Cell> cells;
   Chunked<std::uint64_t> live;
   Ring ring;
+  std::vector<std::uint32_t> late;                    ///< cells that took containers in after they were referenced
   std::vector<Far> far;
   std::vector<std::unique_ptr<std::string>> arena;    ///< texts of our own; chunks never move
   std::vector<Global> globals;

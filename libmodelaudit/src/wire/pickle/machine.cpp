@@ -30,6 +30,7 @@ void Machine::next_stream() {
   m.memo.clear();
   m.sparse.clear();
   m.memo_holes = 0;
+  m.late.clear();
   m.result = Value();
   m.protocol = 0;
   m.started = false;

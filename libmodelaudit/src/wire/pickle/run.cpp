@@ -253,6 +253,7 @@ RunEnd Machine::Impl::run(ForwardReader& in) {
   const auto end = [&](RunStatus status, const char* what = "") {
     const std::uint64_t used = uncharged - std::min(uncharged, batch);
     if (budget.has_opcodes(used)) budget.charge_opcodes(used);
+    if (status != RunStatus::interrupted) weigh_late();
     RunEnd e{status, status == RunStatus::stopped || status == RunStatus::interrupted ? lexer.position() : here, what};
     lexer.sync();
     return e;

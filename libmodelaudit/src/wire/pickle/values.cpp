@@ -79,14 +79,23 @@ bool Machine::Impl::is_text(Value v) const noexcept {
 
 bool Machine::Impl::is_computed(Value v) const noexcept { return tag_of(v) == Tag::far && far[payload_of(v)].computed; }
 
+/// Comparing, hashing, printing and freeing goes through plain containers; instances stand for themselves. Graphs of
+/// instances with shared parts are ordinary, and huge when counted as trees.
+bool Machine::Impl::expands(Value v) const noexcept {
+  if (tag_of(v) != Tag::cell) return tag_of(v) == Tag::small;
+  const Cell& c = cell(v);
+  if (c.kind != CellKind::object) return c.kind != CellKind::attribute && c.kind != CellKind::getter;
+  return c.count != 0 && roles[c.count - 1] == Role::container;
+}
+
 double Machine::Impl::size_of(Value v) const noexcept {
   if (tag_of(v) == Tag::small) return static_cast<double>(payload_of(v) & 0xffff);
-  return tag_of(v) == Tag::cell ? static_cast<double>(cell(v).size) : 1;
+  return expands(v) ? static_cast<double>(cell(v).size) : 1;
 }
 
 std::uint32_t Machine::Impl::depth_of(Value v) const noexcept {
   if (tag_of(v) == Tag::small) return static_cast<std::uint32_t>(payload_of(v) >> 16 & 0xfff);
-  return tag_of(v) == Tag::cell ? cell(v).depth : 0;
+  return expands(v) ? cell(v).depth : 0;
 }
 
 bool Machine::Impl::matters(Value v) const noexcept {
@@ -130,6 +139,74 @@ void Machine::Impl::weigh(const Cell& c) {
   }
 }
 
+void Machine::Impl::weigh_late() {
+  // Built from the top down, containers are empty when they are put into others: sizes are only known at the end.
+  if (late.empty() || expansion_seen) return;
+  constexpr std::size_t k_visits = 2'000'000;
+  struct Frame {
+    Value value;
+    std::vector<Value> items;
+    std::size_t next = 0;
+    double size = 1;
+    std::uint32_t depth = 0;
+    bool cyclic = false;
+  };
+  struct Weight {
+    double size = 0;  ///< 0: being weighed
+    std::uint32_t depth = 0;
+    bool cyclic = false;  ///< leads into a cycle: graphs do, bombs need not, and no size can be given
+  };
+  std::unordered_map<std::uint64_t, Weight> done;
+  std::size_t visits = 0;
+  Cell worst;
+  std::uint32_t deepest = 0;
+  double largest = 0;
+  std::vector<Frame> frames;
+  const auto enter = [&](Value v) {
+    done.emplace(v.bits(), Weight{});
+    frames.push_back({v, items(v, 65'536), 0, 1, 0, false});
+    visits += frames.back().items.size() + 1;
+  };
+  for (const std::uint32_t index : late) {
+    const Value root = make(Tag::cell, index);
+    if (done.contains(root.bits())) continue;
+    enter(root);
+    while (!frames.empty() && visits < k_visits) {
+      Frame& top = frames.back();
+      if (top.next < top.items.size()) {
+        const Value child = top.items[top.next++];
+        if (!expands(child)) {
+          top.size += 1;
+        } else if (const auto known = done.find(child.bits()); known != done.end()) {
+          top.size += known->second.size;
+          top.depth = std::max(top.depth, known->second.depth);
+          top.cyclic = top.cyclic || known->second.cyclic || known->second.size == 0;
+        } else {
+          enter(child);
+        }
+        continue;
+      }
+      const Weight weight{top.size, top.depth + 1, top.cyclic};
+      done[top.value.bits()] = weight;
+      if (!weight.cyclic) {
+        largest = std::max(largest, weight.size);
+        deepest = std::max(deepest, weight.depth);
+      }
+      frames.pop_back();
+      if (frames.empty()) break;
+      frames.back().size += weight.size;
+      frames.back().depth = std::max(frames.back().depth, weight.depth);
+      frames.back().cyclic = frames.back().cyclic || weight.cyclic;
+    }
+    if (visits >= k_visits) break;
+  }
+  late.clear();
+  budget.charge_opcodes(visits / 16);
+  worst.size = static_cast<float>(std::min(largest, 1e38));
+  worst.depth = static_cast<std::uint16_t>(std::min<std::uint32_t>(deepest, 0xffff));
+  weigh(worst);
+}
+
 void Machine::Impl::extend(Cell& c, std::span<const Value> values) {
   double size = 0;
   std::uint32_t depth = 0;
@@ -138,6 +215,7 @@ void Machine::Impl::extend(Cell& c, std::span<const Value> values) {
     size += size_of(v);
     depth = std::max(depth, depth_of(v));
     important = important || matters(v);
+    refer(v);
   }
   c.size = static_cast<float>(static_cast<double>(c.size) + size);
   c.depth = static_cast<std::uint16_t>(std::min<std::uint32_t>(std::max<std::uint32_t>(c.depth, depth + 1), 0xffff));
@@ -170,6 +248,7 @@ Value Machine::Impl::new_tuple(std::span<const Value> values) {
     if (matters(v)) return new_container(CellKind::tuple, values);
     size += size_of(v);
     depth = std::max(depth, depth_of(v));
+    refer(v);
   }
   if (size > 0xffff || depth >= 0xfff || !ring.fits(values.size() + 1)) return new_container(CellKind::tuple, values);
   const std::uint64_t index = write_segment(values, k_no_segment, false);
@@ -189,6 +268,7 @@ Value Machine::Impl::new_object(Value callable, Value args, Value kwargs) {
   Cell& c = cell(v);
   c.size = static_cast<float>(1 + size_of(args) + (kwargs == Value() ? 0 : size_of(kwargs)));
   c.depth = static_cast<std::uint16_t>(std::min<std::uint32_t>(1 + depth_of(args), 0xffff));
+  refer(args);
   const bool plain = tag_of(callable) == Tag::global;
   if (plain) c.count = static_cast<std::uint32_t>(payload_of(callable)) + 1;
   const Value parts[] = {callable, args, Value()};
@@ -202,6 +282,7 @@ Value Machine::Impl::new_object(Value callable, Value args, Value kwargs) {
 void Machine::Impl::set_state(Value object, Value state) {
   const Parts old = parts(object);
   Cell& c = cell(object);
+  refer(state);
   c.size += static_cast<float>(size_of(state));
   c.depth = static_cast<std::uint16_t>(std::min<std::uint32_t>(std::max<std::uint32_t>(c.depth, 1 + depth_of(state)), 0xffff));
   const bool keep = (c.flags & f_head_live) != 0 || matters(state);
