@@ -288,6 +288,8 @@ void Judge::call_bytecode(const Machine& machine, const Call& call, State& s) {
                           s.name == "_make_skeleton_class" || s.name == "_create_type" || mentions.code_objects != 0;
   if (makes_code && bytecode_functions_++ == 0) bytecode_offset_ = call.offset;
   if (mentions.danger.empty()) return;
+  // A type looked up by name and called: KeyError("eval") holds a word, not code.
+  if (s.name == "_load_type" && !makes_code) return;
   ++dangerous_calls_;
   if (!noted_.insert("code " + mentions.danger).second) return;
   Finding finding(rules::pickle_bytecode, fmt::format("carries bytecode that uses {}", mentions.danger), ScanContext::at(call.offset),
