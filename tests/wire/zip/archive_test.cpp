@@ -20,6 +20,7 @@ Source source_of(const std::string& bytes) {
   return source;
 }
 
+Archive read(std::string&&) = delete;  // the archive's views point into its bytes
 Archive read(const std::string& bytes) {
   const Source source = source_of(bytes);
   return read_archive(source, 100000);
@@ -62,7 +63,8 @@ TEST_CASE("an entry that no directory lists is carved", "[zip]") {
     builder.add({.name = "hidden.pkl", .data = "payload", .crc = 1, .listed = false});
     builder.bytes[hidden_at + 4] = static_cast<char>(need);
     builder.add({"b.txt", "beta"});
-    const Archive archive = read(builder.finish());
+    const std::string bytes = builder.finish();
+    const Archive archive = read(bytes);
     REQUIRE(archive.entries.size() == 3);
     CHECK(archive.entries[2].view == View::carved);
     CHECK(archive.entries[2].name().text() == "hidden.pkl");
@@ -128,7 +130,8 @@ TEST_CASE("two records for one place overlap", "[zip]") {
   again.add({"b", "alpha"});
   builder.directory += again.directory;
   builder.count = 2;
-  const Archive archive = read(builder.finish());
+  const std::string bytes = builder.finish();
+  const Archive archive = read(bytes);
   CHECK(archive.entries.size() == 2);
   CHECK(archive.overlap_count == 1);
 }
@@ -142,7 +145,8 @@ TEST_CASE("ZIP64 fields fill in what is all ones and contradict what is not", "[
   CHECK(archive.entries[0].central->sizes == Sizes{5, 5});
   CHECK_FALSE(archive.entries[0].central->also_sizes);
   const std::string lie = le<std::uint16_t>(1) + le<std::uint16_t>(16) + le<std::uint64_t>(3) + le<std::uint64_t>(3);
-  const Archive lied = read(ZipBuilder().add({.name = "a", .data = "alpha", .extra = lie}).finish());
+  const std::string lying = ZipBuilder().add({.name = "a", .data = "alpha", .extra = lie}).finish();
+  const Archive lied = read(lying);
   REQUIRE(lied.entries[0].central->also_sizes);
   CHECK(readings_of(lied.entries[0]).size() == 2);
 }
