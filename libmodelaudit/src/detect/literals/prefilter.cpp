@@ -19,13 +19,25 @@ constexpr std::uint64_t k_shortest_text = 12;  // encoded
 constexpr std::size_t k_looked_at = 4096;
 constexpr std::size_t k_reversed = 24;
 
+/// First bytes of anything that has_magic() or is_text_head() knows: most words are out after one.
+constexpr std::array<bool, 256> k_can_begin = [] {
+  std::array<bool, 256> out{};
+  for (unsigned b = 0x20; b < 0x7f; ++b) out[b] = true;
+  for (const unsigned b : {0x00U, 0x02U, 0x03U, 0x04U, 0x08U, 0x09U, 0x0aU, 0x0dU, 0x16U, 0x17U, 0x18U, 0x1fU, 0x33U, 0x42U, 0x55U, 0x61U,
+                           0x6fU, 0x7fU, 0x80U, 0x93U, 0xa7U, 0xcaU, 0xcbU, 0xceU, 0xcfU, 0xe3U, 0xeeU, 0xf3U, 0xfdU, 0xfeU, 0x28U}) {
+    out[b] = true;
+  }
+  return out;
+}();
+
 /// The first bytes of a literal under one alphabet, on the stack.
 struct Peek {
   std::array<std::byte, 16> bytes{};
   std::size_t size = 0;
 
   ByteView view() const { return ByteView{std::span(bytes).first(size)}; }
-  bool may_go_on() const { return has_magic(view()) || is_text_head(view()); }
+  // Out of line: inlined into every peek it makes g++ 12 compile this file for minutes.
+  [[gnu::noinline]] bool may_go_on() const { return has_magic(view()) || is_text_head(view()); }
   bool promising() const { return has_magic(view()) || (size >= 8 && is_text_head(view())); }
 };
 
@@ -46,6 +58,7 @@ Peek peek_bits(ByteView text, const std::array<std::uint8_t, 256>& values, unsig
     if (held >= 8) {
       held -= 8;
       out.bytes[out.size++] = static_cast<std::byte>(bits >> held);
+      if (out.size == 1 && !k_can_begin[static_cast<std::size_t>(out.bytes[0])]) return {};
       if (out.size == 4 && !out.may_go_on()) return {};
     }
   }
@@ -74,9 +87,11 @@ Peek peek_base85(ByteView text, bool adobe) {
 /// '%', '=' or '\\' among the first characters. Written out: it is asked of every word of a vocabulary.
 bool has_escape(ByteView text) noexcept {
   const ByteView head = text.first(64);
-  bool any = false;
-  for (const std::byte b : head.span()) any = any || b == std::byte{'%'} || b == std::byte{'='} || b == std::byte{'\\'};
-  return any;
+  unsigned any = 0;  // no early end, so that the loop is done sixteen bytes at a time
+  for (const std::byte b : head.span()) {
+    any |= static_cast<unsigned>(b == std::byte{'%'}) | static_cast<unsigned>(b == std::byte{'='}) | static_cast<unsigned>(b == std::byte{'\\'});
+  }
+  return any != 0;
 }
 
 /// Decoded by their own function: rare enough.
