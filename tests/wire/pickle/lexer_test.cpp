@@ -45,12 +45,15 @@ TEST_CASE("Every operand: exact fit, one byte short", "[wire]") {
 
 TEST_CASE("Operands are the bytes that stand there", "[wire]") {
   Token token;
-  REQUIRE(lex("c" "a.b\nc d\r\nrest", token) == LexStatus::ok);
+  // Named: the token's views point into them.
+  const std::string global = "ca.b\nc d\r\nrest";
+  REQUIRE(lex(global, token) == LexStatus::ok);
   CHECK(token.data.text() == "a.b");
   CHECK(token.second.text() == "c d\r");
   REQUIRE(lex("J" + le(0xffffffff, 4), token) == LexStatus::ok);
   CHECK(static_cast<std::int64_t>(token.number) == -1);
-  REQUIRE(lex("X" + le(100'000, 4) + std::string(100'000, 'x'), token) == LexStatus::ok);
+  const std::string long_text = "X" + le(100'000, 4) + std::string(100'000, 'x');
+  REQUIRE(lex(long_text, token) == LexStatus::ok);
   CHECK(token.data_size == 100'000);
   CHECK(token.data.size() == k_data_window);
 }
