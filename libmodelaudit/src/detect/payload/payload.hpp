@@ -3,31 +3,35 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <string>
 #include <string_view>
 
+#include "detect/literals.hpp"
 #include "modelaudit/bytes.hpp"
 #include "modelaudit/rule.hpp"
 #include "modelaudit/scanner.hpp"
 
 namespace modelaudit::detect {
 
-/// Bytes that may_start_payload() wants to see: one page is touched, whatever the region's size.
-inline constexpr std::uint64_t k_payload_prefix = 64;
-/// Bytes that identify_payload() wants to see, once the prefix looks like something.
-inline constexpr std::uint64_t k_payload_window = std::uint64_t{64} << 10;
-
-/// Could a region that starts so hold something else than numbers? Compares magics; false for nearly all weights.
-bool may_start_payload(ByteView prefix) noexcept;
-
-/// What a region holds instead of numbers, confirmed by structure: "ELF", "ZIP archive", "pickle" …; nothing for
-/// numbers that merely begin like it.
-std::optional<std::string_view> identify_payload(ByteView window);
-
 /// Looks at the start of a declared weight region. A confirmed payload is reported under `rule` and scanned as a child
 /// called `name`.
 void look_at_weights(ScanContext& context, ByteRange region, const Rule& rule, std::string_view name);
+
+/// Covers a weight region whose bounds were checked: declared, or swept for programs under --deep.
+void declare_weights(ScanContext& context, ByteRange region);
+
+/// Payloads under encodings in metadata text: a pickle or program in base64. Nobody loads them from there by itself, so
+/// what is inside counts as a warning at most.
+class TextPayloads {
+ public:
+  explicit TextPayloads(ScanContext& context) : context_(context) {}
+  /// Scans what hides in `text`, mostly nothing; costs nanoseconds then. `name` is the key that holds it.
+  void scan(ByteView text, std::string_view name);
+
+ private:
+  ScanContext& context_;
+  LiteralDecoder decoder_;
+  bool told_limit_ = false;
+};
 
 /// What an undeclared region turned out to be.
 struct HiddenBytes {

@@ -16,15 +16,15 @@ enum class Endian : std::uint8_t { little, big };
 /// Reads throw Malformed (truncated) at the end of the input. Views are valid until the next read.
 class Cursor {
  public:
-  explicit Cursor(ForwardReader& in, Endian endian = Endian::little) : in_(in), endian_(endian), window_(ByteView({}, in.position())) {}
+  explicit Cursor(ForwardReader& in, Endian endian = Endian::little)
+      : in_(in), endian_(endian), size_(in.size()), window_(ByteView({}, in.position())) {}
 
   void set_endian(Endian endian) noexcept { endian_ = endian; }
   Endian endian() const noexcept { return endian_; }
   std::uint64_t offset() const noexcept { return window_.offset() + pos_; }
   /// Bytes left, where the size of the input is known.
   std::optional<std::uint64_t> remaining() const noexcept {
-    const auto size = in_.size();
-    return size ? std::optional(*size - offset()) : std::nullopt;
+    return size_ ? std::optional(*size_ - offset()) : std::nullopt;
   }
   /// False when fewer than `n` bytes are left, as far as that is known.
   bool may_hold(std::uint64_t n) const noexcept { return n <= remaining().value_or(n); }
@@ -55,6 +55,7 @@ class Cursor {
 
   ForwardReader& in_;
   Endian endian_;
+  std::optional<std::uint64_t> size_;
   ByteView window_;
   std::uint64_t pos_ = 0;
 };

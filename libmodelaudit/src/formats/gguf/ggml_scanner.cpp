@@ -68,7 +68,7 @@ class GgmlScan {
     std::uint64_t looks = 0;
     const layout::LegacyWalk walked = walk(variant, [&](const layout::LegacyTensor& tensor) {
       context_.cover(at, tensor.data_offset - at);
-      context_.cover_declared(tensor.data_offset, tensor.data_size);
+      detect::declare_weights(context_, {tensor.data_offset, tensor.data_size});
       at = tensor.data_offset + tensor.data_size;
       judge_name(tensor);
       if (++looks <= k_max_looks) {

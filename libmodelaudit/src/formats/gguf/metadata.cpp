@@ -92,6 +92,7 @@ void GgufMetadata::judge_text(ByteView text) {
   const std::string_view value = text.text();
   if (role_ == Role::chat_template && detect::has_template_syntax(value)) return scan_template(text);
   if (detect::has_template_syntax(value) && judge_stray_template(text)) return;
+  payloads_.scan(text, key_);
   if (is_reference(key_)) return;
   if (const auto code = detect::find_code(value)) {
     Finding finding(rules::gguf_metadata_code, "a metadata value is code", context_.at(text.offset() + code->offset),
@@ -142,6 +143,11 @@ bool GgufMetadata::on_array(const Array& array, std::uint64_t offset) {
   if (key_ == "tokenizer.ggml.tokens") vocabulary_.tokens = array.count;
   if (key_ == "tokenizer.ggml.scores") vocabulary_.scores = array.count;
   if (key_ == "tokenizer.ggml.token_type") vocabulary_.token_types = array.count;
+  if (role_ == Role::tokens && array.element == ValueType::string) {
+    const std::uint64_t checked = std::min(array.count, k_tokens_checked);
+    charge_.add(checked / 8);
+    vocabulary_.spells_byte.assign(checked, false);
+  }
   if (array.element == ValueType::string) return role_ != Role::inert;
   if (role_ != Role::token_types || array.count > k_tokens_checked || gguf_layout::fixed_size(array.element) == 0) return false;
   charge_.add(array.count / 8);
@@ -174,13 +180,7 @@ void GgufMetadata::judge_token(std::uint64_t index, ByteView text) {
     vocabulary_.longest_token = text.size();
     vocabulary_.longest_token_offset = text.offset();
   }
-  if (index >= k_tokens_checked) return;
-  if (index == 0) vocabulary_.spells_byte.clear();
-  if (index >= vocabulary_.spells_byte.size()) {
-    if (index % 65'536 == 0) charge_.add(65'536 / 8);
-    vocabulary_.spells_byte.resize(index + 1);
-  }
-  vocabulary_.spells_byte[index] = spells_byte(text.text());
+  if (index < vocabulary_.spells_byte.size()) vocabulary_.spells_byte[index] = spells_byte(text.text());
 }
 
 std::optional<std::uint64_t> GgufMetadata::number(const std::string& key) const {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "detect/payload/payload.hpp"
 #include "formats/gguf/layout.hpp"
 #include "modelaudit/scanner.hpp"
 #include "wire/names/name_set.hpp"
@@ -31,7 +32,7 @@ struct GgufVocabulary {
 /// Receives pairs, judges text at once and numbers at the end.
 class GgufMetadata {
  public:
-  explicit GgufMetadata(ScanContext& context) : context_(context), keys_(context.budget()), charge_(context.budget()) {}
+  explicit GgufMetadata(ScanContext& context) : context_(context), keys_(context.budget()), charge_(context.budget()), payloads_(context) {}
 
   void on_key(std::string_view key, std::uint64_t offset);
   void on_scalar(const gguf_layout::Scalar& value, std::uint64_t offset);
@@ -74,6 +75,7 @@ class GgufMetadata {
   ScanContext& context_;
   wire::NameSet keys_;
   MemoryCharge charge_;
+  detect::TextPayloads payloads_;
   std::string key_;
   Role role_ = Role::other;
   std::uint64_t templates_ = 0;

@@ -168,7 +168,7 @@ void GgufTensors::report_outside(const Placed& tensor, bool in_order) {
 }
 
 void GgufTensors::declare(std::uint64_t begin, std::uint64_t end) {
-  if (end > begin) context_.cover_declared(data_begin_ + begin, end - begin);
+  if (end > begin) detect::declare_weights(context_, {data_begin_ + begin, end - begin});
 }
 
 void GgufTensors::examine_slack(std::uint64_t begin, std::uint64_t end, const Rule& rule, const char* message) {

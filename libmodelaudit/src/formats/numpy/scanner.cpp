@@ -143,7 +143,7 @@ class NpyScan {
       return false;
     }
     const std::uint64_t there = reader_->advance(*wanted);
-    context_.cover_declared(data_at, there);
+    detect::declare_weights(context_, {data_at, there});
     if (there < *wanted) {
       context_.inconclusive(GapKind::truncated, "npy: data shorter than the shape asks for", context_.at(data_at + there));
     }

@@ -52,7 +52,7 @@ ProblemRow row_for(Problem problem) {
 
 class SafetensorsScan final : layout::HeaderObserver {
  public:
-  explicit SafetensorsScan(ScanContext& context) : context_(context), charge_(context.budget()) {}
+  explicit SafetensorsScan(ScanContext& context) : context_(context), charge_(context.budget()), payloads_(context) {}
 
   void run() {
     if (!open_header()) return;
@@ -103,6 +103,7 @@ class SafetensorsScan final : layout::HeaderObserver {
   }
 
   void on_text(std::string_view key, std::string_view value, std::uint64_t offset) override {
+    payloads_.scan(as_view(value, offset), key);
     const auto code = detect::find_code(value);
     if (!code) return;
     Finding finding(rules::safetensors_metadata_code, "a metadata value is code", context_.at(offset),
@@ -186,7 +187,7 @@ class SafetensorsScan final : layout::HeaderObserver {
   }
 
   void declare(std::uint64_t begin, std::uint64_t end) {
-    if (end > begin) context_.cover_declared(data_begin_ + begin, end - begin);
+    if (end > begin) detect::declare_weights(context_, {data_begin_ + begin, end - begin});
   }
 
   void report_tensor(const Rule& rule, const char* message, const Tensor& tensor) {
@@ -210,6 +211,7 @@ class SafetensorsScan final : layout::HeaderObserver {
 
   ScanContext& context_;
   MemoryCharge charge_;
+  detect::TextPayloads payloads_;
   ByteView json_;
   std::uint64_t data_begin_ = 0;
   std::uint64_t data_size_ = 0;
