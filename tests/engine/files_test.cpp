@@ -113,6 +113,30 @@ TEST_CASE("many threads give the report that one gives", "[files]") {
   CHECK(one.files == eight.files);
 }
 
+TEST_CASE("targets are reported under names of the caller's, with metadata of the caller's", "[files]") {
+  TemporaryFolder folder;
+  const auto path = folder.write("a/evil.toy", "TOY EVIL");
+  folder.write("b/sub/x.toy", "TOY");
+  folder.write("b/notes", "nothing of ours");
+  const std::vector<Target> targets = {
+      {path, "https://h/r/evil.toy", {}, true, {{"source.url", "https://h/r/evil.toy"}}},
+      {folder / "b", "remote:b", {}, false, {}},
+      {folder / "gone", "remote:gone", {}, false, {}},
+      {folder / "b/notes", "remote:again", {}, true, {}},
+  };
+  const ScanReport report = ToyModels().auditor().scan(std::span(targets));
+  REQUIRE(report.files.size() == 2);
+  CHECK(report.files[0].path == "https://h/r/evil.toy");
+  REQUIRE(report.files[0].findings.size() == 1);
+  CHECK(report.files[0].findings[0].where.path == "https://h/r/evil.toy");
+  CHECK(report.files[0].metadata == decltype(Target::metadata){{"source.url", "https://h/r/evil.toy"}});
+  CHECK(report.files[1].path == "remote:b/sub/x.toy");
+  CHECK(report.files[1].metadata.empty());
+  CHECK(report.unknown == std::vector<std::string>{"remote:b/notes"});
+  REQUIRE(report.errors.size() == 1);
+  CHECK(report.errors[0].path == "remote:gone");
+}
+
 TEST_CASE("a file over the size limit is inconclusive", "[files]") {
   const TemporaryFolder folder;
   Options options = plain_options();

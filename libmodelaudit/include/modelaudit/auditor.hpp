@@ -20,6 +20,7 @@
 #include "modelaudit/policy.hpp"
 #include "modelaudit/scan_result.hpp"
 #include "modelaudit/scanner.hpp"
+#include "modelaudit/trace.hpp"
 
 namespace modelaudit {
 
@@ -66,6 +67,16 @@ struct Options {
   std::stop_token stop;
 };
 
+/// A file or folder that is scanned under another name than its path, such as a download.
+struct Target {
+  std::filesystem::path path;
+  std::string shown;                 ///< what reports say, and what the names below a folder are appended to; empty: the path
+  std::optional<ContentId> content;  ///< of a file whose content the caller knows: its result is found again by it
+  bool from_folder = false;          ///< one of many: not recognised is listed, as for files inside a scanned folder
+  /// Added to ScanResult::metadata of each file, after the cache: it may differ from scan to scan.
+  std::vector<std::pair<std::string, std::string>> metadata;
+};
+
 /// Scans files. Made once, used from any number of threads.
 class MODELAUDIT_EXPORT Auditor {
  public:
@@ -84,6 +95,8 @@ class MODELAUDIT_EXPORT Auditor {
   ScanReport scan(const std::filesystem::path& target) const;
   /// Several targets as one report; a target named twice is scanned once.
   ScanReport scan(std::span<const std::filesystem::path> targets) const;
+  /// The same under names of the caller's.
+  ScanReport scan(std::span<const Target> targets) const;
 
   /// Scans one regular file and everything inside it. A symbolic link is followed. What cannot be opened or read is
   /// a gap of kind io_error.

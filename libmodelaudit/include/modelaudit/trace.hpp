@@ -15,6 +15,14 @@ namespace modelaudit {
 /// SHA-256.
 using Digest = std::array<std::uint8_t, 32>;
 
+/// Content, whatever it is called and wherever it lies: the whole of it.
+struct ContentId {
+  Digest sha256{};
+  std::uint64_t size = 0;  ///< bytes
+
+  bool operator==(const ContentId&) const = default;
+};
+
 /// Which file it was, as the operating system knows it.
 struct FileIdentity {
   std::string path;            ///< absolute; empty for bytes and descriptors

@@ -33,6 +33,12 @@ bool could_not_be_opened(const ScanResult& result) {
   return result.scanners.empty() && gaps.size() == 1 && gaps.front().kind == GapKind::io_error;
 }
 
+void add_metadata(const std::vector<std::pair<std::string, std::string>>& more, ScanResult& result) {
+  if (more.empty()) return;
+  result.metadata.insert(result.metadata.end(), more.begin(), more.end());
+  std::sort(result.metadata.begin(), result.metadata.end());
+}
+
 using ReadCallback = engine::FileInput::ReadCallback;
 
 }  // namespace
@@ -155,7 +161,14 @@ Auditor& Auditor::operator=(Auditor&&) noexcept = default;
 
 ScanReport Auditor::scan(const std::filesystem::path& target) const { return scan(std::span(&target, 1)); }
 
-ScanReport Auditor::scan(std::span<const std::filesystem::path> targets) const {
+ScanReport Auditor::scan(std::span<const std::filesystem::path> paths) const {
+  std::vector<Target> targets;
+  targets.reserve(paths.size());
+  for (const std::filesystem::path& path : paths) targets.push_back({path, {}, {}, false, {}});
+  return scan(std::span<const Target>(targets));
+}
+
+ScanReport Auditor::scan(std::span<const Target> targets) const {
   const auto started = std::chrono::steady_clock::now();
   ScanReport report;
   const std::vector<engine::WalkedFile> files = engine::walk(targets, report);
@@ -171,6 +184,7 @@ ScanReport Auditor::scan(std::span<const std::filesystem::path> targets) const {
     } else if (could_not_be_opened(result)) {
       report.errors.push_back({result.path, Errc::io_error, result.coverage.gaps.front().what + "; run as a user who may read it"});
     } else {
+      add_metadata(files[at].target->metadata, result);
       report.files.push_back(impl_->finish(std::move(result)));
     }
   }

@@ -24,7 +24,9 @@ class Walker {
  public:
   explicit Walker(ScanReport& report) : report_(report) {}
 
-  void add_target(const fs::path& target) {
+  void add_target(const Target& given) {
+    target_ = &given;
+    const fs::path target(given.path.string());
     boost::system::error_code error;
     const fs::file_status status = fs::status(target, error);
     if (status.type() == fs::directory_file) {
@@ -32,9 +34,9 @@ class Walker {
       if (error) return fail(target, error);
       add_folder(target);
     } else if (status.type() == fs::regular_file) {
-      add_file(target, false);
+      add_file(target, given.from_folder);
     } else if (status.type() == fs::file_not_found && fs::symlink_status(target).type() == fs::symlink_file) {
-      report_.errors.push_back({target.string(), Errc::not_found, "a symbolic link whose target does not exist"});
+      report_.errors.push_back({shown(target), Errc::not_found, "a symbolic link whose target does not exist"});
     } else if (status.type() == fs::file_not_found || status.type() == fs::status_error) {
       fail(target, error);
     } else {
@@ -45,13 +47,19 @@ class Walker {
   std::vector<WalkedFile> files;
 
  private:
+  /// A path at or below the target as reports say it.
+  std::string shown(const fs::path& path) const {
+    if (target_->shown.empty()) return path.string();
+    return target_->shown + path.string().substr(target_->path.string().size());
+  }
+
   void fail(const fs::path& path, const boost::system::error_code& error) {
     const bool missing = error == boost::system::errc::no_such_file_or_directory;
-    report_.errors.push_back({path.string(), missing ? Errc::not_found : Errc::io_error, message_for(error)});
+    report_.errors.push_back({shown(path), missing ? Errc::not_found : Errc::io_error, message_for(error)});
   }
 
   void add_special(const fs::path& path) {
-    report_.errors.push_back({path.string(), Errc::unsupported, "a pipe, socket or device; only regular files and folders can be scanned"});
+    report_.errors.push_back({shown(path), Errc::unsupported, "a pipe, socket or device; only regular files and folders can be scanned"});
   }
 
   void add_file(const fs::path& path, bool from_folder) {
@@ -59,7 +67,7 @@ class Walker {
     const fs::path real = fs::canonical(path, error);
     const std::string key = error ? path.string() : real.string();
     if (!seen_.insert(key).second) return;
-    files.push_back({path.string(), path.string(), from_folder});
+    files.push_back({path.string(), shown(path), from_folder, target_});
   }
 
   void add_folder(const fs::path& folder) {
@@ -88,18 +96,18 @@ class Walker {
     boost::system::error_code error;
     const fs::path real = fs::canonical(link, error);
     if (error) {
-      report_.errors.push_back({link.string(), Errc::not_found, "a symbolic link whose target does not exist"});
+      report_.errors.push_back({shown(link), Errc::not_found, "a symbolic link whose target does not exist"});
       return;
     }
     const fs::file_status status = fs::status(real, error);
     if (status.type() == fs::directory_file) {
-      report_.skipped.push_back({link.string(), "link to a folder: not entered"});
+      report_.skipped.push_back({shown(link), "link to a folder: not entered"});
       return;
     }
     if (status.type() != fs::regular_file) return add_special(link);
     if (!is_inside(real) && !is_hub_blob(link, real)) {
       Location where;
-      where.path = link.string();
+      where.path = shown(link);
       report_.findings.emplace_back(rules::folder_link_escape, "The link points to a file outside of the scanned folder",
                                     std::move(where), Details{{"target", real.string()}});
     }
@@ -122,15 +130,16 @@ class Walker {
   }
 
   ScanReport& report_;
+  const Target* target_ = nullptr;
   fs::path root_;
   std::set<std::string> seen_;
 };
 
 }  // namespace
 
-std::vector<WalkedFile> walk(std::span<const std::filesystem::path> targets, ScanReport& report) {
+std::vector<WalkedFile> walk(std::span<const Target> targets, ScanReport& report) {
   Walker walker(report);
-  for (const std::filesystem::path& target : targets) walker.add_target(target.string());
+  for (const Target& target : targets) walker.add_target(target);
   return std::move(walker.files);
 }
 
