@@ -1,6 +1,7 @@
 #include "io/file.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "io/mapping_guard.hpp"
+#include "io/read_ahead.hpp"
 
 namespace modelaudit::io {
 namespace {
@@ -66,6 +68,9 @@ class MappedReader final : public FileReader {
       reader->guard_.emplace(reader->source_.data(), reader->source_.size());
       if (!reader->guard_->armed()) return nullptr;
       reader->size_ = size;
+      reader->ahead_ = ReadAhead(size);
+      // Advice: where the kernel refuses it, reading is only slower.
+      if (reader->ahead_.active()) reader->advise({0, size}, MADV_RANDOM);
       return reader;
     } catch (const std::ios_base::failure&) {
       return nullptr;  // the caller reads by position instead
@@ -74,6 +79,7 @@ class MappedReader final : public FileReader {
 
   std::uint64_t size() const noexcept override { return size_; }
   ByteView bytes(std::uint64_t offset, std::uint64_t length) override {
+    if (const auto fetch = ahead_.expect(offset, length)) advise(*fetch, MADV_WILLNEED);
     const std::span<const char> all(source_.data(), static_cast<std::size_t>(size_));
     return ByteView(std::as_bytes(all.subspan(offset, length)), offset);
   }
@@ -87,8 +93,15 @@ class MappedReader final : public FileReader {
  private:
   MappedReader() = default;
 
+  void advise(ByteRange range, int advice) const noexcept {
+    const std::uint64_t page = static_cast<std::uint64_t>(boost::iostreams::mapped_file_source::alignment());
+    const std::uint64_t start = range.offset / page * page;
+    (void)madvise(const_cast<char*>(source_.data()) + start, range.offset + range.length - start, advice);
+  }
+
   boost::iostreams::mapped_file_source source_;
   std::optional<MappingGuard> guard_;
+  ReadAhead ahead_{0};
   std::uint64_t size_ = 0;
 };
 
