@@ -26,6 +26,10 @@ constexpr std::string_view k_builtins[] = {"eval", "exec", "compile", "__import_
 /// Modules of which only the exact rows count, because harmless uses abound: os.path, sys.version.
 constexpr std::string_view k_mixed_modules[] = {"os", "posix", "nt", "sys", "builtins", "shutil", "importlib", "io", "pathlib", "tempfile"};
 
+bool is_mixed(std::string_view module) {
+  return std::find(std::begin(k_mixed_modules), std::end(k_mixed_modules), module) != std::end(k_mixed_modules);
+}
+
 struct Collector {
   const Machine& machine;
   std::set<std::string> texts;
@@ -82,15 +86,14 @@ CodeMentions find_mentions(const Machine& machine, Value args) {
       out.danger = name;
       return out;
     }
-    if (detect::judge_attribute(name) == GlobalKind::critical && !name.starts_with("_os")) {
+    if (detect::judge_attribute(name) == GlobalKind::critical && !name.starts_with("_os") && !is_mixed(name)) {
       out.danger = name;
       return out;
     }
   }
   for (const std::string& module : found.texts) {
     if (module.size() > 64 || !detect::is_dangerous_module(module)) continue;
-    const bool mixed = std::find(std::begin(k_mixed_modules), std::end(k_mixed_modules), module) != std::end(k_mixed_modules);
-    if (!mixed && module.find(' ') == std::string::npos && module.find('.') == std::string::npos) {
+    if (!is_mixed(module) && module.find(' ') == std::string::npos && module.find('.') == std::string::npos) {
       out.danger = module;
       return out;
     }

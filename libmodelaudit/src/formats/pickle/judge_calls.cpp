@@ -189,7 +189,9 @@ void Judge::call_other(const Machine& machine, const Call& call) {
         State& s = states_[base];
         if (s.treatment == Treatment::bytecode) {
           // A class that came along is instantiated by any pickle of its objects; a function that came along is run.
-          const bool makes_function = s.name == "_create_function" || s.name == "_make_function" || s.name == "_make_skel_func";
+          const bool by_type = (s.name == "_load_type" || s.name == "_builtin_type") &&
+                               machine.kind(machine.parts(call.callable).callable) == Kind::object;
+          const bool makes_function = by_type || s.name == "_create_function" || s.name == "_make_function" || s.name == "_make_skel_func";
           call_bytecode(machine, call, s);
           if (!makes_function) return;
           finding.severity = Severity::critical;
@@ -275,6 +277,12 @@ void Judge::call_bytecode(const Machine& machine, const Call& call, State& s) {
   }
   if (s.name == "_eval_repr") {
     if (!text || !is_constant_repr(*text)) report_call(s, machine, call);
+    return;
+  }
+  if (s.name == "_setattr" || s.name == "cell_set") {
+    // Only closures are filled so: a write to anything imported changes code that others use.
+    const Kind target = args.empty() ? Kind::unknown : machine.kind(args[0]);
+    if (target != Kind::object) report_call(s, machine, call);
     return;
   }
   if (s.name == "_get_attr") {

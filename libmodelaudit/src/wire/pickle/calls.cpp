@@ -1,5 +1,3 @@
-#include <array>
-
 #include "wire/pickle/impl.hpp"
 
 namespace modelaudit::wire::pickle {
@@ -8,79 +6,6 @@ namespace {
 
 /// Chains of partial, map and the like that are followed.
 constexpr int k_max_level = 16;
-
-struct RoleRow {
-  std::string_view module, name;
-  Role role;
-};
-
-constexpr RoleRow k_roles[] = {
-    {"builtins", "dict", Role::container},
-    {"builtins", "frozenset", Role::container},
-    {"builtins", "list", Role::container},
-    {"builtins", "set", Role::container},
-    {"builtins", "tuple", Role::container},
-    {"collections", "Counter", Role::container},
-    {"collections", "OrderedDict", Role::container},
-    {"collections", "defaultdict", Role::container},
-    {"collections", "deque", Role::container},
-    {"builtins", "getattr", Role::getattr},
-    {"builtins", "setattr", Role::setattr},
-    {"builtins", "object.__setattr__", Role::setattr},
-    {"builtins", "object.__getattribute__", Role::getattr},
-    {"builtins", "__import__", Role::import_top},
-    {"builtins", "map", Role::first_argument},
-    {"builtins", "filter", Role::first_argument},
-    {"builtins", "apply", Role::first_argument},
-    {"builtins", "str.join", Role::join},
-    {"builtins", "str.replace", Role::replace},
-    {"builtins", "str.lower", Role::lower},
-    {"builtins", "str.upper", Role::upper},
-    {"builtins", "str.__add__", Role::concat},
-    {"builtins", "str.__getitem__", Role::getitem},
-    {"builtins", "bytes.decode", Role::decode},
-    {"builtins", "slice", Role::slice},
-    {"codecs", "encode", Role::codec},
-    {"codecs", "decode", Role::codec},
-    {"_codecs", "encode", Role::codec},
-    {"_codecs", "decode", Role::codec},
-    {"copyreg", "_reconstructor", Role::reconstructor},
-    {"copyreg", "__newobj__", Role::newobj},
-    {"copyreg", "__newobj_ex__", Role::newobj_ex},
-    {"functools", "partial", Role::partial},
-    {"_functools", "partial", Role::partial},
-    {"functools", "reduce", Role::first_argument},
-    {"_functools", "reduce", Role::first_argument},
-    {"importlib", "import_module", Role::import_module},
-    {"importlib", "__import__", Role::import_top},
-    {"importlib._bootstrap", "__import__", Role::import_top},
-    {"itertools", "starmap", Role::first_argument},
-    {"itertools", "filterfalse", Role::first_argument},
-    {"itertools", "takewhile", Role::first_argument},
-    {"itertools", "dropwhile", Role::first_argument},
-    {"itertools", "accumulate", Role::second_argument},
-    {"itertools", "groupby", Role::second_argument},
-    {"pkgutil", "resolve_name", Role::resolve_name},
-    {"pydoc", "locate", Role::resolve_name},
-    {"dill._dill", "_import_module", Role::resolve_name},
-    {"sys", "modules", Role::module_table},
-    {"sys", "modules.get", Role::table_get},
-    {"sys", "modules.__getitem__", Role::table_get},
-    {"sys", "modules.pop", Role::table_get},
-    {"sys", "modules.setdefault", Role::table_write},
-    {"sys", "modules.update", Role::table_write},
-    {"sys", "modules.__setitem__", Role::table_write},
-    {"torch._tensor", "_rebuild_from_type_v2", Role::rebuild_from_type},
-};
-
-constexpr RoleRow k_operator_roles[] = {
-    {"operator", "attrgetter", Role::attrgetter},   {"operator", "itemgetter", Role::itemgetter},
-    {"operator", "methodcaller", Role::methodcaller}, {"operator", "getitem", Role::getitem},
-    {"operator", "__getitem__", Role::getitem},     {"operator", "concat", Role::concat},
-    {"operator", "add", Role::concat},              {"operator", "iadd", Role::concat},
-    {"operator", "iconcat", Role::concat},          {"operator", "__add__", Role::concat},
-    {"operator", "call", Role::first_argument},     {"operator", "setitem", Role::table_write},
-};
 
 /// Methods of a text that are followed when getattr picks them.
 Role text_role(std::string_view name) {
@@ -94,28 +19,7 @@ Role text_role(std::string_view name) {
   return Role::plain;
 }
 
-char rot13(char c) {
-  if (c >= 'a' && c <= 'z') return static_cast<char>('a' + (c - 'a' + 13) % 26);
-  if (c >= 'A' && c <= 'Z') return static_cast<char>('A' + (c - 'A' + 13) % 26);
-  return c;
-}
-
 }  // namespace
-
-Role role_of(std::string_view module, std::string_view name) {
-  for (const RoleRow& row : k_roles) {
-    if (row.module == module && row.name == name) return row.role;
-  }
-  if (module == "operator" || module == "_operator") {
-    for (const RoleRow& row : k_operator_roles) {
-      if (row.name == name) return row.role;
-    }
-  }
-  if (name.ends_with("_import_dotted_name")) return Role::resolve_name;
-  if (name.ends_with("load_module")) return Role::import_module;
-  if (name == "subimport" && module.find("cloudpickle") != std::string_view::npos) return Role::import_module;
-  return Role::plain;
-}
 
 Value Machine::Impl::intern_module(std::string_view name) {
   for (std::size_t i = 0; i < module_names.size() && i < 256; ++i) {
@@ -380,91 +284,6 @@ Value Machine::Impl::follow(Role role, Value callable, const std::vector<Value>&
     case Role::plain: break;
   }
   return new_object(callable, args_tuple, {});
-}
-
-Value Machine::Impl::text_method(Role role, const std::vector<Value>& args) {
-  std::vector<std::string> texts;
-  for (const Value v : args) {
-    const auto part = text(v);
-    if (!part) break;
-    if (part->size() > 4096) return {};
-    texts.emplace_back(*part);
-  }
-  if (texts.empty()) return {};
-  std::string out = texts[0];
-  switch (role) {
-    case Role::join: {
-      bool all = false;
-      if (args.size() != 2) return {};
-      const std::vector<Value> parts = items(args[1], 4096, &all);
-      if (!all) return {};
-      out.clear();
-      for (std::size_t i = 0; i < parts.size(); ++i) {
-        const auto part = text(parts[i]);
-        if (!part || out.size() + part->size() > 65536) return {};
-        if (i != 0) out += texts[0];
-        out += *part;
-      }
-      break;
-    }
-    case Role::replace: {
-      if (texts.size() != 3 || texts[1].empty()) return {};
-      for (std::size_t at = 0; (at = out.find(texts[1], at)) != std::string::npos && out.size() < 65536; at += texts[2].size()) {
-        out.replace(at, texts[1].size(), texts[2]);
-      }
-      break;
-    }
-    case Role::codec: {
-      const bool rot = texts.size() == 2 && (texts[1] == "rot13" || texts[1] == "rot_13" || texts[1] == "rot-13");
-      if (!rot) return {};
-      for (char& c : out) c = rot13(c);
-      break;
-    }
-    case Role::concat:
-      if (texts.size() != 2) return {};
-      out += texts[1];
-      break;
-    case Role::lower:
-    case Role::upper:
-      for (char& c : out) {
-        if (role == Role::lower && c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-        if (role == Role::upper && c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
-      }
-      break;
-    case Role::decode: break;
-    case Role::getitem: {
-      if (args.size() != 2) return {};
-      const auto size = static_cast<std::int64_t>(out.size());
-      const auto number = [&](Value v, std::int64_t otherwise) {
-        const auto n = machine.integer(v);
-        if (!n) return otherwise;
-        return std::clamp<std::int64_t>(*n < 0 ? *n + size : *n, -1, size);
-      };
-      if (machine.integer(args[1])) {
-        const std::int64_t at = number(args[1], 0);
-        if (at < 0 || at >= size) return {};
-        out = out.substr(static_cast<std::size_t>(at), 1);
-        break;
-      }
-      const std::vector<Value> slice = items(parts(args[1]).args, 3);
-      if (slice.empty()) return {};
-      const std::int64_t step = slice.size() == 3 ? machine.integer(slice[2]).value_or(1) : 1;
-      if (step == 0) return {};
-      const Value start_value = slice.size() > 1 ? slice[0] : Value();
-      const Value stop_value = slice.size() > 1 ? slice[1] : slice[0];
-      const std::int64_t start = number(start_value, step > 0 ? 0 : size - 1);
-      const std::int64_t stop = number(stop_value, step > 0 ? size : -1);
-      std::string picked;
-      for (std::int64_t i = start; step > 0 ? i < stop : i > stop; i += step) {
-        if (i >= 0 && i < size) picked += out[static_cast<std::size_t>(i)];
-        if (i > size || i < -1) break;
-      }
-      out = picked;
-      break;
-    }
-    default: return {};
-  }
-  return own_text(out, true, true);
 }
 
 void Machine::Impl::build(Value object, Value state) {
