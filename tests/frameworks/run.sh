@@ -45,4 +45,8 @@ if [ -z "$venv" ]; then
   "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt" || exit 2
 fi
 "$venv/bin/python" -W ignore "$here/make_models.py" "$work/models" || exit 2
-"$venv/bin/python" "$here/judge.py" "$tool" "$work/models"
+status=0
+"$venv/bin/python" "$here/judge.py" "$tool" "$work/models" || status=1
+# The shared corpus lies beside the checkout on the project's own machines only (77: it does not).
+"$venv/bin/python" "$here/../corpus/check_benign.py" "$tool" "$here/../../../shared/corpus" "$venv/bin/python" || [ $? -eq 77 ] || status=1
+exit $status
