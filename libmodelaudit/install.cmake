@@ -13,7 +13,7 @@ write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/modelaudit-config-v
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/modelaudit-config.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/modelaudit-config-version.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/modelaudit)
-set(MODELAUDIT_PC_LIBS_PRIVATE "-lboost_filesystem -lboost_iostreams -lfmt -lcrypto -lz -lbz2 -llzma -lzstd -llz4 -lsimdjson -lpthread")
+set(MODELAUDIT_PC_LIBS_PRIVATE "-lboost_filesystem -lboost_iostreams -lfmt -lz -lbz2 -llzma -lzstd -llz4 -lsimdjson -lpthread")
 if(BUILD_SHARED_LIBS)
   set(MODELAUDIT_PC_CFLAGS "")
 else()

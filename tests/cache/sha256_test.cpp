@@ -1,9 +1,13 @@
 #include "io/sha256.hpp"
 
+#include <openssl/sha.h>
+
 #include <catch2/catch.hpp>
+#include <random>
 #include <string>
 
 #include "cache/hex.hpp"
+#include "io/sha256_blocks.hpp"
 #include "modelaudit/bytes.hpp"
 
 using namespace modelaudit;
@@ -15,6 +19,43 @@ TEST_CASE("SHA-256 gives the digests of FIPS 180-4", "[sha256]") {
   io::Sha256 in_parts;
   for (int i = 0; i < 1000; ++i) in_parts.update(std::string(1000, 'a'));
   CHECK(cache::to_hex(in_parts.finish()) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+TEST_CASE("SHA-256 agrees with OpenSSL at every length and however the bytes are cut", "[sha256]") {
+  std::mt19937 random(1);
+  std::string data;
+  for (std::size_t length = 0; length < 400; ++length) {
+    Digest expected;
+    SHA256(reinterpret_cast<const unsigned char*>(data.data()), data.size(), expected.data());
+    CHECK(io::sha256(as_view(data).span()) == expected);
+    io::Sha256 in_parts;
+    for (std::string_view rest = data; !rest.empty();) {
+      const std::string_view part = rest.substr(0, 1 + random() % 90);
+      in_parts.update(part);
+      rest.remove_prefix(part.size());
+    }
+    CHECK(in_parts.finish() == expected);
+    data += static_cast<char>(random());
+  }
+}
+
+TEST_CASE("the accelerated and the portable SHA-256 are the same function", "[sha256]") {
+  const io::Sha256Blocks accelerated = io::sha256_blocks_accelerated();
+  if (accelerated == nullptr) {
+    WARN("this processor has no SHA instructions: only the portable code was tested");
+    return;
+  }
+  std::mt19937 random(2);
+  for (std::size_t blocks = 0; blocks < 20; ++blocks) {
+    std::vector<std::byte> data(64 * blocks);
+    for (std::byte& b : data) b = static_cast<std::byte>(random());
+    io::Sha256State one;
+    for (std::uint32_t& word : one) word = static_cast<std::uint32_t>(random());
+    io::Sha256State other = one;
+    accelerated(one, data);
+    io::sha256_blocks_portable(other, data);
+    CHECK(one == other);
+  }
 }
 
 TEST_CASE("HMAC-SHA-256 gives what RFC 4231 says for keys of one digest's length or less", "[sha256]") {
