@@ -28,7 +28,7 @@ class CacheManager;
 
 /// How files are read.
 enum class ReadStrategy : std::uint8_t {
-  automatic,   ///< mapped on local file systems, positioned on network ones
+  automatic,   ///< mapped on local file systems that keep change times, positioned on others (network, FUSE, FAT)
   mapped,      ///< memory-mapped; a guard survives a file that is truncated meanwhile
   positioned,  ///< pread; no mapping and no signal handler
 };
@@ -45,8 +45,17 @@ struct Progress {
 /// Called from scanning threads, one call at a time.
 using ProgressCallback = std::function<void(const Progress&)>;
 
+/// What a stored result has to prove before it is believed. Each asks for all that those before it ask for.
+enum class CacheVerify : std::uint8_t {
+  stat,    ///< the file is the same to the operating system: path, device, inode, size and times
+  trace,   ///< the bytes that the scan read are the same, by their SHA-256
+  always,  ///< every byte of the file is the same, by the SHA-256 of the whole of it
+};
+
 struct CacheOptions {
   bool enabled = true;                           ///< configuration key `cache_enabled`
+  CacheVerify verify = CacheVerify::stat;        ///< configuration key `cache_verify`; at least `trace` under `strict`
+  bool refresh = false;                          ///< believe nothing that is stored, scan and store anew
   std::filesystem::path dir;                     ///< configuration key `cache_dir`; empty: the user's cache folder
   std::uint64_t max_bytes = std::uint64_t{512} << 20;
   std::filesystem::path key_file;                ///< of the entries' MAC; empty: see CacheSecret::from_file()
@@ -55,7 +64,7 @@ struct CacheOptions {
 /// Everything a host can set. A plain value.
 struct Options {
   Limits limits;
-  bool strict = false;    ///< unknown files inside folders are inconclusive too; identity hits are not trusted
+  bool strict = false;    ///< unknown files inside folders are inconclusive too; cached results are verified by content
   bool deep = false;      ///< sweep declared weight regions
   unsigned threads = 0;   ///< for folders; 0: one per core
   ReadStrategy read = ReadStrategy::automatic;

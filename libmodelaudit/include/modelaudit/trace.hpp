@@ -23,6 +23,13 @@ struct ContentId {
   bool operator==(const ContentId&) const = default;
 };
 
+/// What a trace is wanted for.
+enum class TraceNeed : std::uint8_t {
+  none,    ///< nothing: no digests are taken
+  digest,  ///< digests of what the file holds at the end of the scan; its times show a change
+  exact,   ///< digests of the very bytes that the scan was given: the file may change without its times showing it
+};
+
 /// Which file it was, as the operating system knows it.
 struct FileIdentity {
   std::string path;            ///< absolute; empty for bytes and descriptors
@@ -50,7 +57,7 @@ struct Companion {
   bool existed = false;
   FileIdentity identity;           ///< when it existed
   std::vector<ByteRange> ranges;   ///< what was read of it
-  Digest digest{};                 ///< of those ranges in order
+  Digest digest{};                 ///< of those ranges, as Trace::digest
 
   bool operator==(const Companion&) const = default;
 };
@@ -64,11 +71,15 @@ struct Listing {
   bool operator==(const Listing&) const = default;
 };
 
-/// The observations of one scan. Ranges are merged and sorted, so that threads and order do not matter.
+/// The observations of one scan. The ranges of a mapped file are merged and sorted, those of positioned reads stand in
+/// the order of the reads; a digest can be checked either way.
+///
+/// A digest is the SHA-256 of a list of pieces (offset and length as u64 little-endian, SHA-256 of the bytes): the ranges
+/// in order, each cut where the file's offset is a multiple of 1 MiB. All zeros: none was taken.
 struct Trace {
   FileIdentity identity;                 ///< of the descriptor that was scanned, before and after (equal)
   std::vector<ByteRange> ranges;         ///< of the top-level file
-  Digest digest{};                       ///< SHA-256 of the ranges in order; taken only when a cache asks for it
+  Digest digest{};                       ///< of the ranges; taken only when a cache asks for it, see TraceNeed
   std::vector<NameQuestion> questions;   ///< sorted by suffix
   std::vector<Companion> companions;
   std::vector<Listing> listings;

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,29 +20,6 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t k_ns_per_ms = 1'000'000;
 constexpr std::int64_t k_ns_per_s = 1'000'000'000;
-
-/// Local file systems that stamp a change time of the kernel's own clock on every change (linux/magic.h).
-bool keeps_change_times(int fd) {
-  struct statfs info{};
-  if (fstatfs(fd, &info) != 0) return false;
-  switch (static_cast<std::uint32_t>(info.f_type)) {
-    case 0xEF53:      // ext2, ext3, ext4
-    case 0x58465342:  // XFS
-    case 0x9123683E:  // Btrfs
-    case 0x01021994:  // tmpfs
-    case 0x858458F6:  // ramfs
-    case 0x2FC12FC1:  // ZFS
-    case 0xF2F52010:  // F2FS
-    case 0xCA451A4E:  // bcachefs
-    case 0x3153464A:  // JFS
-    case 0x794C7630:  // overlayfs
-    case 0x9660:      // ISO 9660, read-only
-    case 0x73717368:  // SquashFS, read-only
-    case 0xE0F5E1E2:  // EROFS, read-only
-      return true;
-    default: return false;
-  }
-}
 
 /// A read lease is granted only while nobody has the file open for writing (fcntl(2), F_SETLEASE). Where it cannot be
 /// asked for (not our file, no support), we do not know and say no.
@@ -136,7 +112,7 @@ bool may_be_kept(const fs::path& absolute, const FileIdentity& expected) {
   const auto fd = io::open_regular(absolute);
   if (!fd) return false;
   const auto identity = io::identity_of(fd->get());
-  return identity && same_file_state(*identity, expected) && keeps_change_times(fd->get()) &&
+  return identity && same_file_state(*identity, expected) && io::keeps_change_times(fd->get()) &&
          !is_open_for_writing(fd->get());
 }
 

@@ -56,7 +56,7 @@ ScanOutcome Engine::scan_descriptor(int fd, std::string_view name, std::string_v
 }
 
 ScanOutcome Engine::scan_descriptor(int fd, std::string_view name, std::string_view shown_path, const Limits& limits,
-                                    const FileInput::ReadCallback& on_read) const {
+                                    const FileInput::ReadCallback& on_read, TraceNeed need) const {
   const auto started = std::chrono::steady_clock::now();
   ScanOutcome outcome;
   outcome.result.path = shown_path;
@@ -75,8 +75,9 @@ ScanOutcome Engine::scan_descriptor(int fd, std::string_view name, std::string_v
                 std::to_string(*limits.file_size) + " (--max-size)");
     return outcome;
   }
-  auto reader = io::open_reader(fd, identity->size, options_.read);
+  auto reader = io::open_reader(fd, identity->size, need == TraceNeed::exact ? ReadStrategy::positioned : options_.read);
   if (!reader) return fail(GapKind::io_error, reader.error().what);
+  if (need != TraceNeed::none) (*reader)->begin_digest();
 
   io::IntervalSet reads;
   Budget budget(limits, options_.stop);
@@ -85,6 +86,12 @@ ScanOutcome Engine::scan_descriptor(int fd, std::string_view name, std::string_v
     run(input, name, budget, outcome);
   }
   outcome.trace.ranges = reads.merged();
+  if (need != TraceNeed::none && outcome.result.deterministic) {
+    if (auto read = (*reader)->end_digest(outcome.trace.ranges)) {
+      outcome.trace.ranges = std::move(read->ranges);
+      outcome.trace.digest = read->digest;
+    }
+  }
   const auto after = io::identity_of(fd);
   if ((*reader)->shrank() || !after || *after != *identity) {
     outcome.result.deterministic = false;

@@ -15,7 +15,7 @@ namespace modelaudit::engine {
 /// What one scan of a top-level input yields: the facts, and what they rest on.
 struct ScanOutcome {
   ScanResult result;
-  Trace trace;  ///< ranges and questions; identity where there is a file; no digest
+  Trace trace;  ///< ranges and questions; identity where there is a file; digests when they were asked for
 };
 
 /// Identifies and scans one input and everything inside it.
@@ -29,7 +29,7 @@ class Engine {
   ScanOutcome scan_descriptor(int fd, std::string_view name, std::string_view shown_path) const;
   /// The same with limits of the caller's own, telling how far it has come.
   ScanOutcome scan_descriptor(int fd, std::string_view name, std::string_view shown_path, const Limits& limits,
-                              const FileInput::ReadCallback& on_read = {}) const;
+                              const FileInput::ReadCallback& on_read = {}, TraceNeed need = TraceNeed::none) const;
   /// Bytes that the caller holds.
   ScanOutcome scan_buffer(std::span<const std::byte> bytes, std::string_view name) const;
 

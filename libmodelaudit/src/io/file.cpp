@@ -10,8 +10,10 @@
 #include <cerrno>
 #include <map>
 #include <string>
+#include <system_error>
 #include <vector>
 
+#include "io/hash_follower.hpp"
 #include "io/mapping_guard.hpp"
 #include "io/read_ahead.hpp"
 
@@ -34,24 +36,8 @@ Failure failure_from_errno(int error) {
   }
 }
 
-// Magic numbers of linux/magic.h and of the FUSE, CIFS and NFS modules: a mapping there may fault for reasons of the
-// network, long after the file was opened.
-bool is_remote(int fd) {
-  struct statfs info{};
-  if (fstatfs(fd, &info) != 0) return false;
-  switch (static_cast<std::uint32_t>(info.f_type)) {
-    case 0x6969:      // NFS
-    case 0x65735546:  // FUSE
-    case 0xFF534D42:  // CIFS
-    case 0xFE534D42:  // SMB2
-    case 0x517B:      // SMB
-    case 0x01021997:  // 9P
-    case 0x5346414F:  // AFS
-    case 0x00C36400:  // Ceph
-      return true;
-    default: return false;
-  }
-}
+// A scan behind which the hashing has to be done at its end is not worth a thread below this.
+constexpr std::uint64_t k_follow_from = std::uint64_t{8} << 20;
 
 class MappedReader final : public FileReader {
  public:
@@ -80,8 +66,8 @@ class MappedReader final : public FileReader {
   std::uint64_t size() const noexcept override { return size_; }
   ByteView bytes(std::uint64_t offset, std::uint64_t length) override {
     if (const auto fetch = ahead_.expect(offset, length)) advise(*fetch, MADV_WILLNEED);
-    const std::span<const char> all(source_.data(), static_cast<std::size_t>(size_));
-    return ByteView(std::as_bytes(all.subspan(offset, length)), offset);
+    if (digesting_) hand_out(offset, length);
+    return ByteView(all().subspan(offset, length), offset);
   }
   void read_into(std::uint64_t offset, std::span<std::byte> into) override {
     const auto from = bytes(offset, into.size()).span();
@@ -89,6 +75,23 @@ class MappedReader final : public FileReader {
   }
   bool is_mapped() const noexcept override { return true; }
   bool shrank() const noexcept override { return guard_->faulted(); }
+
+  void begin_digest() override { digesting_ = true; }
+  std::optional<DigestedRanges> end_digest(const std::vector<ByteRange>& handed_out) override {
+    DigestedRanges made{widened(handed_out), {}};
+    if (made.ranges.size() > k_most_digest_ranges) return std::nullopt;
+    const std::span<const Digest> followed = follower_ ? follower_->finish() : std::span<const Digest>();
+    RangeDigest digest;
+    for (ByteRange range : made.ranges) {
+      if (range.offset == 0) {
+        for (std::size_t i = 0; i < followed.size(); ++i) digest.add_piece({i * k_digest_piece, k_digest_piece}, followed[i]);
+        range = {followed.size() * k_digest_piece, range.length - followed.size() * k_digest_piece};
+      }
+      digest.add(range.offset, all().subspan(range.offset, range.length));
+    }
+    made.digest = digest.finish();
+    return made;
+  }
 
  private:
   MappedReader() = default;
@@ -99,10 +102,30 @@ class MappedReader final : public FileReader {
     (void)madvise(const_cast<char*>(source_.data()) + start, range.offset + range.length - start, advice);
   }
 
+  std::span<const std::byte> all() const {
+    return std::as_bytes(std::span<const char>(source_.data(), static_cast<std::size_t>(size_)));
+  }
+
+  void hand_out(std::uint64_t offset, std::uint64_t length) {
+    if (offset > from_start_ || offset + length <= from_start_) return;
+    from_start_ = offset + length;
+    if (from_start_ < k_follow_from) return;
+    try {
+      if (!follower_ && !cannot_follow_) follower_.emplace(all());
+    } catch (const std::system_error&) {
+      cannot_follow_ = true;  // no more threads: the digest is taken at the end
+    }
+    if (follower_) follower_->advance_to(from_start_);
+  }
+
   boost::iostreams::mapped_file_source source_;
   std::optional<MappingGuard> guard_;
   ReadAhead ahead_{0};
   std::uint64_t size_ = 0;
+  bool digesting_ = false;
+  std::uint64_t from_start_ = 0;  ///< everything before it was handed out
+  std::optional<HashFollower> follower_;
+  bool cannot_follow_ = false;
 };
 
 class PositionedReader final : public FileReader {
@@ -128,6 +151,8 @@ class PositionedReader final : public FileReader {
     return ByteView(slot, offset);
   }
   void read_into(std::uint64_t offset, std::span<std::byte> into) override {
+    const std::uint64_t start = offset;
+    const std::span<const std::byte> read = into;
     while (!into.empty()) {
       const ssize_t got = pread(fd_, into.data(), into.size(), static_cast<off_t>(offset));
       if (got < 0 && errno == EINTR) continue;
@@ -139,9 +164,12 @@ class PositionedReader final : public FileReader {
       offset += static_cast<std::uint64_t>(got);
       into = into.subspan(static_cast<std::size_t>(got));
     }
+    if (record_) record_->add(start, read);
   }
   bool is_mapped() const noexcept override { return false; }
   bool shrank() const noexcept override { return shrank_; }
+  void begin_digest() override { record_.emplace(); }
+  std::optional<DigestedRanges> end_digest(const std::vector<ByteRange>&) override { return record_->finish(); }
 
  private:
   int fd_;
@@ -149,6 +177,7 @@ class PositionedReader final : public FileReader {
   std::map<std::uint64_t, std::vector<std::byte>> kept_;
   std::vector<std::vector<std::byte>> retired_;
   bool shrank_ = false;
+  std::optional<ReadRecord> record_;
 };
 
 }  // namespace
@@ -187,8 +216,30 @@ Result<FileIdentity> identity_of(int fd) {
   return identity;
 }
 
+bool keeps_change_times(int fd) {
+  struct statfs info{};
+  if (fstatfs(fd, &info) != 0) return false;
+  switch (static_cast<std::uint32_t>(info.f_type)) {  // linux/magic.h
+    case 0xEF53:      // ext2, ext3, ext4
+    case 0x58465342:  // XFS
+    case 0x9123683E:  // Btrfs
+    case 0x01021994:  // tmpfs
+    case 0x858458F6:  // ramfs
+    case 0x2FC12FC1:  // ZFS
+    case 0xF2F52010:  // F2FS
+    case 0xCA451A4E:  // bcachefs
+    case 0x3153464A:  // JFS
+    case 0x794C7630:  // overlayfs
+    case 0x9660:      // ISO 9660, read-only
+    case 0x73717368:  // SquashFS, read-only
+    case 0xE0F5E1E2:  // EROFS, read-only
+      return true;
+    default: return false;
+  }
+}
+
 Result<std::unique_ptr<FileReader>> open_reader(int fd, std::uint64_t size, ReadStrategy strategy) {
-  const bool map = strategy == ReadStrategy::mapped || (strategy == ReadStrategy::automatic && !is_remote(fd));
+  const bool map = strategy == ReadStrategy::mapped || (strategy == ReadStrategy::automatic && keeps_change_times(fd));
   // An empty file cannot be mapped; it is an ordinary input all the same.
   if (map && size > 0) {
     if (auto reader = MappedReader::open(fd, size)) return std::unique_ptr<FileReader>(std::move(reader));

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "io/range_digest.hpp"
 #include "modelaudit/auditor.hpp"
 #include "modelaudit/bytes.hpp"
 #include "modelaudit/result.hpp"
@@ -51,10 +52,20 @@ class FileReader {
   virtual bool is_mapped() const noexcept = 0;
   /// True once the file is known to be shorter than it was when it was opened.
   virtual bool shrank() const noexcept = 0;
+
+  /// From here on, the bytes that are read are hashed. To be called before the first read.
+  virtual void begin_digest() = 0;
+  /// What was read and its digest; `handed_out` are the ranges that were, sorted and disjoint. Positioned reads: exactly
+  /// the bytes that were returned, in the order of the reads. A mapping: what those ranges hold now. Nothing when there
+  /// are too many ranges.
+  virtual std::optional<DigestedRanges> end_digest(const std::vector<ByteRange>& handed_out) = 0;
 };
 
+/// Does the file lie on a local file system that stamps a change time of the kernel's own clock on every change?
+bool keeps_change_times(int fd);
+
 /// Opens a reader on a descriptor that stays the caller's and outlives the reader.
-/// Mapping falls back to positioned reads where it cannot be had.
+/// ReadStrategy::automatic maps where keeps_change_times(). Mapping falls back to positioned reads where it cannot be had.
 Result<std::unique_ptr<FileReader>> open_reader(int fd, std::uint64_t size, ReadStrategy strategy);
 
 }  // namespace modelaudit::io
