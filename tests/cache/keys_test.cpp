@@ -49,6 +49,7 @@ TEST_CASE("every option that can change findings changes the fingerprint", "[key
       [](Options& o) { --o.limits.buffered_bytes; },
       [](Options& o) { --o.limits.memory; },
       [](Options& o) { --o.limits.opcodes; },
+      [](Options& o) { --o.limits.siblings; },
       [](Options& o) { --o.limits.findings_per_rule; },
       [](Options& o) { o.limits.file_size = 0; },
       [](Options& o) { o.limits.file_size = 1; },

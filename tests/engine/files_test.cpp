@@ -202,7 +202,7 @@ TEST_CASE("a trace holds exactly what was handed out, merged, and the questions 
     const engine::Engine engine(registry, options);
     const auto fd = io::open_regular(path);
     REQUIRE(fd);
-    const auto outcome = engine.scan_descriptor(fd->get(), "model.toy", path.string());
+    const auto outcome = engine.scan_descriptor({.fd = fd->get(), .name = "model.toy", .shown = "model.toy"});
     CHECK(outcome.trace.ranges == std::vector<ByteRange>{{0, 65536}, {100'000, 15}, {200'000, 10}});
     CHECK(outcome.trace.questions == std::vector<NameQuestion>{{".pt", false}, {".toy", true}});
     CHECK(outcome.trace.identity.size == (1 << 20) + 3);

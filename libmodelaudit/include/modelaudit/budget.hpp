@@ -24,6 +24,7 @@ struct Limits {
   std::uint64_t buffered_bytes = std::uint64_t{64} << 20;  ///< bytes of one decoded member that are kept in memory
   std::uint64_t memory = std::uint64_t{1} << 30;           ///< bytes that parsers and buffers may hold at a time
   std::uint64_t opcodes = 1'000'000'000;                   ///< pickle opcodes with the full stack model
+  std::uint64_t siblings = 10'000;                         ///< files beside it that are opened or looked for
   std::uint32_t findings_per_rule = 200;                   ///< kept per rule; more are counted
   std::optional<std::uint64_t> file_size;                  ///< larger files are not scanned
 
@@ -43,6 +44,8 @@ class MODELAUDIT_EXPORT Budget {
   void charge_opcodes(std::uint64_t n);
   /// True while `n` more opcodes may run; for parsers that go on in a lighter mode instead of stopping.
   bool has_opcodes(std::uint64_t n) const noexcept { return n <= limits_.opcodes - opcodes_; }
+  void charge_siblings(std::uint64_t n);
+  std::uint64_t siblings_left() const noexcept { return limits_.siblings - siblings_; }
   void charge_memory(std::uint64_t bytes);
   void release_memory(std::uint64_t bytes) noexcept;
   std::uint64_t decoded_left() const noexcept { return limits_.decoded_bytes - decoded_; }
@@ -73,6 +76,7 @@ class MODELAUDIT_EXPORT Budget {
   std::uint64_t members_ = 0;
   std::uint64_t decoded_ = 0;
   std::uint64_t opcodes_ = 0;
+  std::uint64_t siblings_ = 0;
   std::uint64_t memory_ = 0;
   std::uint32_t depth_ = 0;
 };

@@ -117,6 +117,19 @@ struct ChildOutcome {
   std::vector<std::string> formats;   ///< ids of the scanners that claimed it
 };
 
+/// Another file of the same model, beside the one that is being scanned: a shard, external data, a variables file.
+/// What is read of it becomes part of the trace that a cached result rests on. Not kept beyond Scanner::scan().
+/// Called, not implemented, by users of the library.
+class MODELAUDIT_EXPORT Sibling {
+ public:
+  virtual ~Sibling();
+  /// Bytes in the file.
+  virtual std::uint64_t size() const noexcept = 0;
+  /// A range of the file, valid as long as this object; positions count from the file's start. Throws Malformed:
+  /// truncated outside the file, io_error or changed when it cannot be read any more.
+  virtual ByteView bytes(std::uint64_t offset, std::uint64_t length) = 0;
+};
+
 /// All that a scanner may touch while it scans one input. Made by the engine; one thread at a time.
 class MODELAUDIT_EXPORT ScanContext {
  public:
@@ -131,6 +144,18 @@ class MODELAUDIT_EXPORT ScanContext {
   virtual ByteView bytes(std::uint64_t offset, std::uint64_t length) = 0;
   /// The input from its start, in order. Each call starts anew.
   virtual std::unique_ptr<ForwardReader> stream() = 0;
+
+  // --- beside the file -----------------------------------------------------------------------------------------
+  /// True for a file that lies in a folder the engine may look into; false for bytes, descriptors and members. Where it
+  /// is false, nothing is known of siblings: a scanner then says nothing about them.
+  virtual bool has_folder() const = 0;
+  /// The regular file that a name in the content leads to, from the file's folder; nullptr when there is none or when
+  /// the name or a link leads out of the folder (but for the links of the Hugging Face hub's cache). The answer becomes
+  /// part of the trace, "there is none" too. Throws Malformed (limit) beyond Limits::siblings.
+  virtual std::shared_ptr<Sibling> sibling(std::string_view relative_path) = 0;
+  /// The sorted names of what lies in the file's folder, folders and links too, that match a pattern of literal
+  /// characters, `*` (any run) and `?` (any one byte). A part up to the last slash names a folder below.
+  virtual std::vector<std::string> listing(std::string_view pattern) = 0;
 
   // --- reporting -----------------------------------------------------------------------------------------------
   /// Records a finding; the engine adds path and members to its location.

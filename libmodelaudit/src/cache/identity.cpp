@@ -1,6 +1,5 @@
 #include "cache/identity.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,8 +8,8 @@
 #include <cerrno>
 #include <csignal>
 #include <ctime>
-#include <memory>
 
+#include "io/beside.hpp"
 #include "io/file.hpp"
 
 namespace modelaudit::cache {
@@ -54,33 +53,22 @@ Result<FileIdentity> identity_of(const fs::path& path) {
     return errno == ENOENT || errno == ENOTDIR ? Failure{Errc::not_found, 0, "no such file"}
                                                : Failure{Errc::io_error, 0, "cannot be asked for its identity"};
   }
-  FileIdentity identity;
-  identity.path = path.string();
-  identity.device = static_cast<std::uint64_t>(info.st_dev);
-  identity.inode = static_cast<std::uint64_t>(info.st_ino);
-  identity.size = static_cast<std::uint64_t>(info.st_size);
-  identity.mtime_ns = std::int64_t{info.st_mtim.tv_sec} * k_ns_per_s + info.st_mtim.tv_nsec;
-  identity.ctime_ns = std::int64_t{info.st_ctim.tv_sec} * k_ns_per_s + info.st_ctim.tv_nsec;
-  identity.link_count = static_cast<std::uint32_t>(info.st_nlink);
   if (!S_ISREG(info.st_mode)) return Failure{Errc::unsupported, 0, "not a regular file"};
+  FileIdentity identity = io::identity_from(info);
+  identity.path = path.string();
   return identity;
 }
 
-bool same_companion(const Companion& companion, const fs::path& folder) {
-  const auto now = identity_of(folder / companion.relative_path);
-  if (!companion.existed) return !now && now.error().code == Errc::not_found;
-  return now && same_file_state(*now, companion.identity);
+/// Would a scanner that asks for it again get the same answer? To it, what is no file beside the model is not there.
+bool same_companion(const Companion& companion, const io::Descriptor& folder) {
+  const auto now = io::identity_beside(folder, companion.relative_path);
+  if (!now) return !companion.existed && now.error().code != Errc::io_error;
+  return companion.existed && same_file_state(*now, companion.identity);
 }
 
-bool same_listing(const Listing& listing, const fs::path& folder) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir((folder / listing.relative_path).c_str()), closedir);
-  std::vector<std::string> names;
-  if (!entries) return listing.names.empty() && errno == ENOENT;
-  while (const dirent* entry = readdir(entries.get())) {
-    if (matches_pattern(listing.pattern, entry->d_name)) names.emplace_back(entry->d_name);
-  }
-  std::sort(names.begin(), names.end());
-  return names == listing.names;
+bool same_listing(const Listing& listing, const io::Descriptor& folder) {
+  const auto now = io::names_beside(folder, listing.relative_path, listing.pattern, listing.names.size());
+  return now && *now == listing.names;
 }
 
 }  // namespace
@@ -117,34 +105,13 @@ bool may_be_kept(const fs::path& absolute, const FileIdentity& expected) {
 }
 
 bool surroundings_unchanged(const Trace& trace, const fs::path& folder) {
+  if (trace.companions.empty() && trace.listings.empty()) return true;
+  const auto opened = io::open_folder(folder);
+  if (!opened) return false;
   return std::all_of(trace.companions.begin(), trace.companions.end(),
-                     [&](const Companion& c) { return same_companion(c, folder); }) &&
+                     [&](const Companion& c) { return same_companion(c, *opened); }) &&
          std::all_of(trace.listings.begin(), trace.listings.end(),
-                     [&](const Listing& l) { return same_listing(l, folder); });
-}
-
-bool matches_pattern(std::string_view pattern, std::string_view name) noexcept {
-  // Greedy with one point to come back to: the last star decides, so time is at most the product of both lengths.
-  std::size_t p = 0;
-  std::size_t n = 0;
-  std::size_t star = std::string_view::npos;
-  std::size_t resume = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      resume = n;
-    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
-      ++p;
-      ++n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      n = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
+                     [&](const Listing& l) { return same_listing(l, *opened); });
 }
 
 }  // namespace modelaudit::cache

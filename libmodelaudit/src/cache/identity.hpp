@@ -30,7 +30,4 @@ bool may_be_kept(const std::filesystem::path& absolute, const FileIdentity& expe
 /// Do all companions and listings of the trace still look as they did? A stat for each companion.
 bool surroundings_unchanged(const Trace& trace, const std::filesystem::path& folder);
 
-/// Does a file name match a pattern of literal characters, `*` (any run) and `?` (any one byte)?
-bool matches_pattern(std::string_view pattern, std::string_view name) noexcept;
-
 }  // namespace modelaudit::cache

@@ -45,7 +45,7 @@ Digest fingerprint_of(const FingerprintInputs& inputs) {
   const Limits& limits = inputs.limits;
   hash.number(std::uint64_t{limits.depth}).number(limits.members).number(limits.members_per_container);
   hash.number(limits.decoded_bytes).number(limits.child_bytes).number(limits.buffered_bytes).number(limits.memory);
-  hash.number(limits.opcodes).number(std::uint64_t{limits.findings_per_rule});
+  hash.number(limits.opcodes).number(limits.siblings).number(std::uint64_t{limits.findings_per_rule});
   hash.number(std::uint64_t{limits.file_size.has_value()}).number(limits.file_size.value_or(0));
   hash.number(std::uint64_t{inputs.deep});
   return hash.finish();

@@ -114,7 +114,9 @@ TracedResult Auditor::Impl::scan_uncached(const std::filesystem::path& path, std
     unread.result.coverage.gaps.push_back({GapKind::io_error, fd.error().what, std::move(where)});
     return unread;
   }
-  engine::ScanOutcome outcome = engine.scan_descriptor(fd->get(), path.filename().string(), shown, limits, on_read);
+  const std::string name = path.filename().string();
+  engine::ScanOutcome outcome =
+      engine.scan_descriptor({.fd = fd->get(), .name = name, .shown = shown, .limits = &limits, .on_read = on_read, .folder = path.parent_path()});
   return {std::move(outcome.result), std::move(outcome.trace)};
 }
 
@@ -204,7 +206,7 @@ ScanResult Auditor::scan_bytes(std::span<const std::byte> bytes, std::string_vie
 }
 
 ScanResult Auditor::scan_fd(int fd, std::string_view name) const {
-  return impl_->finish(impl_->engine.scan_descriptor(fd, name, name).result);
+  return impl_->finish(impl_->engine.scan_descriptor({.fd = fd, .name = name, .shown = name}).result);
 }
 
 ScanResult Auditor::scan_large_file(const std::filesystem::path& path, ProgressCallback progress,

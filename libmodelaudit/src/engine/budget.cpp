@@ -21,6 +21,7 @@ void Budget::charge_decoded(std::uint64_t bytes) {
   charge(decoded_, bytes, limits_.decoded_bytes, "limit: decoded bytes in one file");
 }
 void Budget::charge_opcodes(std::uint64_t n) { charge(opcodes_, n, limits_.opcodes, "limit: pickle opcodes in one file"); }
+void Budget::charge_siblings(std::uint64_t n) { charge(siblings_, n, limits_.siblings, "limit: files beside this one"); }
 void Budget::charge_memory(std::uint64_t bytes) { charge(memory_, bytes, limits_.memory, "limit: memory for one file"); }
 void Budget::release_memory(std::uint64_t bytes) noexcept { memory_ -= bytes < memory_ ? bytes : memory_; }
 

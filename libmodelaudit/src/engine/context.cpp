@@ -221,6 +221,14 @@ std::uint64_t Context::size() const {
   return *size;
 }
 
+std::shared_ptr<Sibling> Context::sibling(std::string_view relative_path) {
+  return has_folder() ? session_.surroundings->sibling(relative_path) : nullptr;
+}
+
+std::vector<std::string> Context::listing(std::string_view pattern) {
+  return has_folder() ? session_.surroundings->listing(pattern) : std::vector<std::string>{};
+}
+
 void Context::report(Finding finding) {
   const std::uint32_t seen = ++session_.findings_per_rule[finding.rule];
   if (seen > session_.budget.limits().findings_per_rule) return;

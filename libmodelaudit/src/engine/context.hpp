@@ -8,6 +8,7 @@
 
 #include "engine/input.hpp"
 #include "engine/probe.hpp"
+#include "engine/surroundings.hpp"
 #include "io/interval_set.hpp"
 #include "modelaudit/budget.hpp"
 #include "modelaudit/scan_result.hpp"
@@ -23,6 +24,7 @@ struct Session {
   const ScannerRegistry& registry;
   Budget& budget;
   bool deep = false;
+  Surroundings* surroundings = nullptr;                      ///< of the top-level file, where it lies in a folder
   std::vector<std::string> members = {};                     ///< names of the levels down to the one being scanned
   std::map<std::string, std::uint32_t> findings_per_rule = {};
   std::set<std::string> scanner_ids = {};
@@ -90,6 +92,9 @@ class Context final : public ScanContext {
   std::uint64_t size() const override;
   ByteView bytes(std::uint64_t offset, std::uint64_t length) override { return level_.input_.bytes(offset, length); }
   std::unique_ptr<ForwardReader> stream() override { return level_.input_.stream(); }
+  bool has_folder() const override { return session_.surroundings != nullptr && session_.members.empty(); }
+  std::shared_ptr<Sibling> sibling(std::string_view relative_path) override;
+  std::vector<std::string> listing(std::string_view pattern) override;
   void report(Finding finding) override;
   void inconclusive(GapKind kind, std::string what, Location where) override;
   void cover(std::uint64_t offset, std::uint64_t length) override { outcome_.covered.add(offset, length); }

@@ -42,8 +42,9 @@ void add_gap(ScanResult& result, GapKind kind, std::string what) {
 
 }  // namespace
 
-void Engine::run(Input& input, std::string_view name, Budget& budget, ScanOutcome& outcome) const {
-  Session session{registry_, budget, options_.deep};
+void Engine::run(Input& input, std::string_view name, Budget& budget, Surroundings* surroundings,
+                 ScanOutcome& outcome) const {
+  Session session{registry_, budget, options_.deep, surroundings};
   Level level(session, input, name, "", &outcome.trace.questions);
   (void)level.scan();
   fill_result(session, level, *input.size(), outcome.result);
@@ -51,21 +52,17 @@ void Engine::run(Input& input, std::string_view name, Budget& budget, ScanOutcom
             [](const NameQuestion& a, const NameQuestion& b) { return a.suffix < b.suffix; });
 }
 
-ScanOutcome Engine::scan_descriptor(int fd, std::string_view name, std::string_view shown_path) const {
-  return scan_descriptor(fd, name, shown_path, options_.limits, {});
-}
-
-ScanOutcome Engine::scan_descriptor(int fd, std::string_view name, std::string_view shown_path, const Limits& limits,
-                                    const FileInput::ReadCallback& on_read, TraceNeed need) const {
+ScanOutcome Engine::scan_descriptor(const FileScan& file) const {
+  const Limits& limits = file.limits != nullptr ? *file.limits : options_.limits;
   const auto started = std::chrono::steady_clock::now();
   ScanOutcome outcome;
-  outcome.result.path = shown_path;
+  outcome.result.path = file.shown;
   const auto fail = [&](GapKind kind, std::string what) {
     outcome.result.deterministic = false;
     add_gap(outcome.result, kind, std::move(what));
     return outcome;
   };
-  const auto identity = io::identity_of(fd);
+  const auto identity = io::identity_of(file.fd);
   if (!identity) return fail(GapKind::io_error, identity.error().what);
   outcome.trace.identity = *identity;
   outcome.result.coverage.size = identity->size;
@@ -75,27 +72,35 @@ ScanOutcome Engine::scan_descriptor(int fd, std::string_view name, std::string_v
                 std::to_string(*limits.file_size) + " (--max-size)");
     return outcome;
   }
-  auto reader = io::open_reader(fd, identity->size, need == TraceNeed::exact ? ReadStrategy::positioned : options_.read);
+  const ReadStrategy strategy = file.need == TraceNeed::exact ? ReadStrategy::positioned : options_.read;
+  auto reader = io::open_reader(file.fd, identity->size, strategy);
   if (!reader) return fail(GapKind::io_error, reader.error().what);
-  if (need != TraceNeed::none) (*reader)->begin_digest();
+  if (file.need != TraceNeed::none) (*reader)->begin_digest();
 
   io::IntervalSet reads;
   Budget budget(limits, options_.stop);
+  bool siblings_unchanged = true;
   {
-    FileInput input(**reader, reads, budget, on_read);
-    run(input, name, budget, outcome);
+    std::optional<Surroundings> surroundings;
+    if (file.folder) surroundings.emplace(*file.folder, strategy, budget, file.need);
+    FileInput input(**reader, reads, budget, file.on_read);
+    run(input, file.name, budget, surroundings ? &*surroundings : nullptr, outcome);
+    if (surroundings) siblings_unchanged = surroundings->finish(outcome.trace);
   }
   outcome.trace.ranges = reads.merged();
-  if (need != TraceNeed::none && outcome.result.deterministic) {
+  if (file.need != TraceNeed::none && outcome.result.deterministic) {
     if (auto read = (*reader)->end_digest(outcome.trace.ranges)) {
       outcome.trace.ranges = std::move(read->ranges);
       outcome.trace.digest = read->digest;
     }
   }
-  const auto after = io::identity_of(fd);
+  const auto after = io::identity_of(file.fd);
   if ((*reader)->shrank() || !after || *after != *identity) {
     outcome.result.deterministic = false;
     add_gap(outcome.result, GapKind::changed, "the file changed while it was scanned");
+  } else if (!siblings_unchanged) {
+    outcome.result.deterministic = false;
+    add_gap(outcome.result, GapKind::changed, "a file beside this one changed while it was scanned");
   }
   outcome.result.duration_us = elapsed_us(started);
   return outcome;
@@ -107,7 +112,7 @@ ScanOutcome Engine::scan_buffer(std::span<const std::byte> bytes, std::string_vi
   outcome.result.path = name;
   Budget budget(options_.limits, options_.stop);
   BufferInput input(bytes);
-  run(input, name, budget, outcome);
+  run(input, name, budget, nullptr, outcome);
   outcome.result.duration_us = elapsed_us(started);
   return outcome;
 }

@@ -8,6 +8,7 @@ Probe::~Probe() = default;
 ForwardReader::~ForwardReader() = default;
 ByteSource::~ByteSource() = default;
 ScanContext::~ScanContext() = default;
+Sibling::~Sibling() = default;
 Scanner::~Scanner() = default;
 CacheBackend::~CacheBackend() = default;
 

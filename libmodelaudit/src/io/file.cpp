@@ -203,9 +203,7 @@ Result<Descriptor> open_regular(const std::filesystem::path& path) {
   return fd;
 }
 
-Result<FileIdentity> identity_of(int fd) {
-  struct stat info{};
-  if (fstat(fd, &info) != 0) return failure_from_errno(errno);
+FileIdentity identity_from(const struct stat& info) {
   FileIdentity identity;
   identity.device = static_cast<std::uint64_t>(info.st_dev);
   identity.inode = static_cast<std::uint64_t>(info.st_ino);
@@ -214,6 +212,12 @@ Result<FileIdentity> identity_of(int fd) {
   identity.ctime_ns = static_cast<std::int64_t>(info.st_ctim.tv_sec) * k_ns_per_s + info.st_ctim.tv_nsec;
   identity.link_count = static_cast<std::uint32_t>(info.st_nlink);
   return identity;
+}
+
+Result<FileIdentity> identity_of(int fd) {
+  struct stat info{};
+  if (fstat(fd, &info) != 0) return failure_from_errno(errno);
+  return identity_from(info);
 }
 
 bool keeps_change_times(int fd) {

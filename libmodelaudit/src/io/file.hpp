@@ -13,6 +13,8 @@
 #include "modelaudit/result.hpp"
 #include "modelaudit/trace.hpp"
 
+struct stat;
+
 namespace modelaudit::io {
 
 /// A descriptor that closes itself.
@@ -35,7 +37,9 @@ class Descriptor {
 /// Opens a regular file for reading without ever blocking (FIFOs, devices: refused), following links.
 Result<Descriptor> open_regular(const std::filesystem::path& path);
 
-/// Identity of an open file; `path` is left empty.
+/// What the system says about a file as an identity; `path` is left empty.
+FileIdentity identity_from(const struct stat& info);
+/// The same of an open file.
 Result<FileIdentity> identity_of(int fd);
 
 /// A file opened once: bytes by range, mapped or by position. Views live as long as the object.
