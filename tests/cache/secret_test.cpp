@@ -77,11 +77,20 @@ TEST_CASE("all that make the key at once get the same", "[secret]") {
 
 TEST_CASE("a key that a crash cut short is replaced", "[secret]") {
   const TemporaryFolder folder;
-  const fs::path file = folder.write("key", "short");
+  const Variable state("XDG_STATE_HOME", folder.path().c_str());
+  const fs::path file = folder.write("modelaudit/cache.key", "short");
   REQUIRE(chmod(file.c_str(), 0600) == 0);
-  const CacheSecret secret = CacheSecret::from_file(file);
+  const CacheSecret secret = CacheSecret::from_file();
   CHECK(fs::file_size(file) == 32);
-  CHECK(CacheSecret::from_file(file).bytes == secret.bytes);
+  CHECK(CacheSecret::from_file().bytes == secret.bytes);
+}
+
+TEST_CASE("a file that was named and holds something else is refused and left alone", "[secret]") {
+  const TemporaryFolder folder;
+  const fs::path file = folder.write("id_rsa", "somebody's private key");
+  REQUIRE(chmod(file.c_str(), 0600) == 0);
+  CHECK_THROWS_WITH(CacheSecret::from_file(file), Catch::Contains("is not 32 bytes long"));
+  CHECK(fs::file_size(file) == 22);
 }
 
 TEST_CASE("a key that others can read, a link and a folder are refused", "[secret]") {

@@ -31,7 +31,7 @@ Result<Digest> read_key(const fs::path& file) {
 }
 
 /// Writes a new key to a temporary file and links it to its name: whoever comes first wins, all others read theirs.
-/// A damaged key (a crash while it was made) is replaced.
+/// In the standard place, a damaged key (a crash while it was made) is replaced.
 Result<void> make_key(const fs::path& file, bool replace) {
   Digest key;
   if (auto drawn = cache::random_bytes(std::as_writable_bytes(std::span(key))); !drawn) return drawn;
@@ -69,8 +69,10 @@ CacheSecret CacheSecret::from_file(const fs::path& file) {
     where = *standard;
   }
   auto key = read_key(where);
-  if (!key && (key.error().code == Errc::absent || key.error().code == Errc::malformed)) {
-    const auto made = make_key(where, key.error().code == Errc::malformed);
+  // What stands in a file that the caller named may be anything, somebody's private key for one: never written over.
+  const bool damaged = !key && key.error().code == Errc::malformed && file.empty();
+  if (!key && (key.error().code == Errc::absent || damaged)) {
+    const auto made = make_key(where, damaged);
     if (!made) refuse(where, made.error().what);
     key = read_key(where);
   }
