@@ -1,5 +1,6 @@
 #include "cache/build_id.hpp"
 #include "cache/fingerprint.hpp"
+#include "cache/host_id.hpp"
 #include "cache/producer.hpp"
 #include "modelaudit/auditor.hpp"
 #include "modelaudit/cache.hpp"
@@ -58,8 +59,9 @@ SmartCacheKeyGenerator::SmartCacheKeyGenerator(const Options& options, const Sca
       trusts_identity_(!options.strict) {}
 
 Digest SmartCacheKeyGenerator::identity_key(const FileIdentity& identity) const {
-  return io::FieldHasher("modelaudit identity 1")
+  return io::FieldHasher("modelaudit identity 2")
       .digest(fingerprint_)
+      .digest(cache::host_id())
       .text(identity.path)
       .number(identity.device)
       .number(identity.inode)
