@@ -57,7 +57,8 @@ struct CacheOptions {
   CacheVerify verify = CacheVerify::stat;        ///< configuration key `cache_verify`; at least `trace` under `strict`
   bool refresh = false;                          ///< believe nothing that is stored, scan and store anew
   std::filesystem::path dir;                     ///< configuration key `cache_dir`; empty: the user's cache folder
-  std::uint64_t max_bytes = std::uint64_t{512} << 20;
+  std::string url;                               ///< configuration key `cache_url`: a server (redis.hpp) instead of a folder
+  std::uint64_t max_bytes = std::uint64_t{512} << 20;  ///< of the folder; a server keeps its own limit
   std::filesystem::path key_file;                ///< of the entries' MAC; empty: see CacheSecret::from_file()
 };
 

@@ -95,7 +95,7 @@ struct CacheSecret {
   /// A new one. Suits a backend that lives no longer than the process.
   /// @throws Error when the system has no random numbers.
   MODELAUDIT_EXPORT static CacheSecret random();
-  /// The one in `file`, made there (mode 0600) when there is none. Empty: `$XDG_STATE_HOME/modelaudit/cache.key`, else
+  /// The one in `file`, made there (mode 0600) when there is none. A file that holds something else is left alone. Empty: `$XDG_STATE_HOME/modelaudit/cache.key`, else
   /// `~/.local/state/modelaudit/cache.key`. A fleet that shares a backend shares this file.
   /// @throws Error when it cannot be read or made, or when others can read or write it.
   MODELAUDIT_EXPORT static CacheSecret from_file(const std::filesystem::path& file = {});
@@ -193,8 +193,12 @@ class MODELAUDIT_EXPORT CacheManager {
   /// used entries. Never throws; without effect on a host's backend.
   void flush() noexcept;
 
-  /// The folder, or empty for a host's backend.
+  /// The folder, or empty when there is none.
   const std::filesystem::path& directory() const noexcept;
+  /// The address of the server, without its password; empty when there is none.
+  const std::string& server() const noexcept;
+  /// What the backend's last failure of this run was, for people; empty when there was none.
+  std::string_view last_failure() const noexcept;
 
  private:
   friend MODELAUDIT_EXPORT std::shared_ptr<CacheManager> get_cache_manager(const CacheOptions&, CacheAccess);
@@ -203,10 +207,13 @@ class MODELAUDIT_EXPORT CacheManager {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The cache in a folder: `options.dir`, else `$MODELAUDIT_CACHE_DIR`, else `$XDG_CACHE_HOME/modelaudit`, else
+/// The cache on the server `options.url`, when that is given (redis.hpp). A password that it does not hold is taken from
+/// `$MODELAUDIT_CACHE_PASSWORD`, else from the file `$MODELAUDIT_CACHE_PASSWORD_FILE`. A key file that is named must exist.
+/// Else the cache in a folder: `options.dir`, else `$MODELAUDIT_CACHE_DIR`, else `$XDG_CACHE_HOME/modelaudit`, else
 /// `~/.cache/modelaudit`.
 ///
-/// @throws Error when the folder cannot be used: it is a symbolic link, belongs to somebody else, others can write to
+/// @throws Error when folder and server are both given, or the server's address is wrong (not when it does not answer:
+///         that is a failure of each look-up); when the folder cannot be used: it is a symbolic link, belongs to somebody else, others can write to
 ///         it, it holds things that the cache did not put there, or the key of its MAC cannot be had.
 MODELAUDIT_EXPORT std::shared_ptr<CacheManager> get_cache_manager(const CacheOptions& options,
                                                                   CacheAccess access = CacheAccess::scan);

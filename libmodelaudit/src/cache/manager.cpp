@@ -7,6 +7,7 @@
 #include "cache/identity.hpp"
 #include "cache/locations.hpp"
 #include "cache/posix.hpp"
+#include "cache/server.hpp"
 #include "modelaudit/auditor.hpp"
 #include "modelaudit/cache.hpp"
 
@@ -89,8 +90,10 @@ struct CacheManager::Impl {
   ScanResultsCache results;
   cache::FileBackend* files = nullptr;  ///< the backend, when it is our folder
   fs::path directory;
+  std::string server;
   std::uint64_t max_bytes = 0;
   RunCounts counts;
+  std::atomic<const char*> last_failure{""};  ///< a literal
   std::mutex flush_mutex;
   cache::Counts flushed;  ///< what of `counts` is in the totals already
   std::atomic<unsigned> refused_in_a_row{0};
@@ -107,6 +110,7 @@ cache::Counts CacheManager::Impl::fresh(bool take) {
 void CacheManager::Impl::count_failure(const Failure& failure) {
   const bool damaged = failure.code == Errc::refused || failure.code == Errc::malformed;
   ++(damaged ? counts.rejected : counts.backend_failures);
+  if (!damaged) last_failure = failure.what;
 }
 
 std::optional<ScanResult> CacheManager::Impl::find(const Digest& key, const FileIdentity& identity,
@@ -141,6 +145,7 @@ void CacheManager::Impl::store(const Digest& key, const FileIdentity& identity, 
     refused_in_a_row = 0;
   } else if (size.error().code != Errc::limit) {
     ++counts.backend_failures;
+    last_failure = size.error().what;
     ++refused_in_a_row;
   }
 }
@@ -237,8 +242,17 @@ void CacheManager::flush() noexcept {
 }
 
 const fs::path& CacheManager::directory() const noexcept { return impl_->directory; }
+const std::string& CacheManager::server() const noexcept { return impl_->server; }
+std::string_view CacheManager::last_failure() const noexcept { return impl_->last_failure.load(); }
 
 std::shared_ptr<CacheManager> get_cache_manager(const CacheOptions& options, CacheAccess access) {
+  if (!options.url.empty()) {
+    if (!options.dir.empty()) throw Error("a folder and a server are both named for the result cache; choose one");
+    cache::Server server = cache::open_server(options, access);
+    auto impl = std::make_unique<CacheManager::Impl>(std::move(server.backend), server.secret);
+    impl->server = std::move(server.address);
+    return std::shared_ptr<CacheManager>(new CacheManager(std::move(impl)));
+  }
   fs::path folder = options.dir;
   if (folder.empty()) {
     const auto standard = cache::default_cache_dir();

@@ -85,7 +85,7 @@ void Auditor::Impl::open_cache() {
   try {
     use_cache(get_cache_manager(options.cache));
   } catch (const Error& error) {
-    if (!options.cache.dir.empty()) throw;
+    if (!options.cache.dir.empty() || !options.cache.url.empty()) throw;
     cache_warning = error.what();
   }
 }
