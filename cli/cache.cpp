@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "cache_place.hpp"
 #include "command.hpp"
 #include "console.hpp"
 
@@ -30,14 +31,12 @@ struct CacheWords {
   std::optional<int> cleanup_days;  ///< the flag form
   int max_age_days = k_default_age_days;
   bool dry_run = false;
-  std::string dir;
+  CachePlace place;
   std::string format = "text";
 };
 
 std::shared_ptr<CacheManager> open_cache(const CacheWords& words) {
-  CacheOptions options;
-  options.dir = words.dir;
-  return get_cache_manager(options, CacheAccess::inspect);
+  return get_cache_manager(cache_options(words.place), CacheAccess::inspect);
 }
 
 std::string megabytes(std::uint64_t bytes) {
@@ -49,8 +48,10 @@ std::string megabytes(std::uint64_t bytes) {
 void show_stats(const CacheWords& words) {
   const auto cache = open_cache(words);
   const CacheStats stats = cache->stats();
+  const bool folder = cache->server().empty();
+  const std::string place = folder ? cache->directory().string() : cache->server();
   if (words.format == "json") {
-    const Json out = {{"directory", cache->directory().string()},
+    const Json out = {{folder ? "directory" : "server", place},
                       {"entries", stats.entries},
                       {"bytes", stats.bytes},
                       {"hits", stats.hits},
@@ -66,7 +67,7 @@ void show_stats(const CacheWords& words) {
   std::snprintf(rate, sizeof rate, "%.0f%%", 100 * stats.hit_rate());
   char saved[32];
   std::snprintf(saved, sizeof saved, "%.1f s", static_cast<double>(stats.time_saved_us) / 1e6);
-  print("Folder:     " + escape_for_terminal(cache->directory().string()) + "\n" +
+  print((folder ? "Folder:     " : "Server:     ") + escape_for_terminal(place) + "\n" +
         "Entries:    " + std::to_string(stats.entries) + " (" + megabytes(stats.bytes) + ")\n" +
         "Hits:       " + std::to_string(stats.hits) + " of " + std::to_string(stats.hits + stats.misses) + " (" + rate +
         ")\n" + "Bypassed:   " + std::to_string(stats.bypassed) + "\n" +
@@ -103,7 +104,7 @@ int run_flags(const CacheWords& words) {
 }
 
 void declare_common(CLI::App& app, CacheWords& words) {
-  app.add_option("--cache-dir", words.dir, "Folder of the cache")->type_name("DIR");
+  declare_cache_place(app, words.place);
   app.add_option("-f,--format", words.format, "Form of the output")->check(CLI::IsMember({"text", "json"}));
 }
 

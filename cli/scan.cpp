@@ -6,10 +6,12 @@
 #include <iterator>
 #include <memory>
 #include <modelaudit/auditor.hpp>
+#include <modelaudit/cache.hpp>
 #include <modelaudit/error.hpp>
 #include <modelaudit/report.hpp>
 #include <optional>
 
+#include "cache_place.hpp"
 #include "command.hpp"
 #include "console.hpp"
 #include "dry_run.hpp"
@@ -44,7 +46,7 @@ struct ScanWords {
   std::vector<std::string> suppress;
   std::vector<std::string> severity;
   bool cache = true;
-  std::string cache_dir;
+  CachePlace cache_place;
   bool verbose = false;
   bool quiet = false;
   bool progress = false;
@@ -93,7 +95,7 @@ void declare(CLI::App& app, ScanWords& words) {
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_flag("--cache,!--no-cache", words.cache, "Reuse results of unchanged files (default: on)");
-  app.add_option("--cache-dir", words.cache_dir, "Folder of the result cache")->type_name("DIR");
+  declare_cache_place(app, words.cache_place);
   app.add_flag("--progress", words.progress, "Show progress on standard error even where it is no terminal");
   app.add_flag("--dry-run", words.dry_run, "List what would be scanned, scan nothing");
   app.add_flag("--deterministic", words.deterministic, "No clocks in the report: the same bytes give the same report");
@@ -138,8 +140,8 @@ Options options_of(const ScanWords& words) {
   options.scanners = words.scanners;
   options.excluded_scanners = words.excluded_scanners;
   options.policy = policy_of(words);
+  options.cache = cache_options(words.cache_place);
   options.cache.enabled = words.cache;
-  options.cache.dir = words.cache_dir;
   return options;
 }
 
@@ -184,6 +186,15 @@ void repeat_errors(const ScanReport& report) {
   for (const TargetError& error : report.errors) complain(error.path + ": " + error.message);
 }
 
+/// A cache server was asked for by name: people want to know that it was of no use.
+void warn_of_server(const CacheManager* cache) {
+  if (cache == nullptr || cache->server().empty()) return;
+  const CacheStats stats = cache->run_stats();
+  if (stats.backend_failures == 0) return;
+  complain("the cache server " + cache->server() + " failed (" + std::string(cache->last_failure()) + "); " +
+           std::to_string(stats.backend_failures) + " questions to it went unanswered, the scan is complete without");
+}
+
 ScanReport scan(const ScanWords& words, Options options, Targets targets) {
   InterruptWatch interrupt;
   options.stop = interrupt.token();
@@ -197,6 +208,7 @@ ScanReport scan(const ScanWords& words, Options options, Targets targets) {
   ScanReport report = auditor.scan(targets.paths);
   report.errors.insert(report.errors.end(), std::make_move_iterator(targets.errors.begin()),
                        std::make_move_iterator(targets.errors.end()));
+  if (!words.quiet) warn_of_server(auditor.cache());
   return report;
 }
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 import unittest
@@ -88,6 +89,54 @@ class CacheTest(CliTest):
         self.assertEqual(done.status, 0)
         self.assertEqual(done.json["entries"], 0)
         self.assertFalse(os.path.exists(self.path("nowhere")))
+
+
+class CacheServerTest(CliTest):
+    """--cache-url from outside; a server that answers is a matter of the library's tests."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("evil.pkl", EVIL)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.dead = "redis://:hush@127.0.0.1:%d/3" % free.getsockname()[1]
+
+    def test_a_server_that_is_not_there_changes_nothing_and_is_mentioned_once(self):
+        done = self.run_cli("-f", "json", "--cache-url", self.dead, "evil.pkl")
+        self.assertEqual((done.status, done.json["verdict"]), (1, "malicious"))
+        self.assertEqual(done.err.count("\n"), 1)
+        self.assertIn("cannot be reached", done.err)
+        self.assertNotIn("hush", done.err + done.text)
+        self.assertEqual(self.run_cli("-q", "--cache-url", self.dead, "evil.pkl").err, "")
+        self.assertEqual(self.run_cli("--no-cache", "--cache-url", self.dead, "evil.pkl").err, "")
+
+    def test_the_environment_names_the_server_and_a_folder_on_the_command_line_wins(self):
+        self.assertIn("cannot be reached", self.run_cli("evil.pkl", MODELAUDIT_CACHE_URL=self.dead).err)
+        self.assertEqual(self.run_cli("--cache-dir", "cache", "evil.pkl", MODELAUDIT_CACHE_URL=self.dead).err, "")
+
+    def test_what_cannot_be_is_said_before_anything_is_scanned(self):
+        for words in (("--cache-url", "http://:hush@h"), ("--cache-url", "rediss://:hush@h"), ("--cache-url", "redis://:hush@h:x"),
+                      ("--cache-url", "redis://h", "--cache-dir", "d"), ("--cache-url", "redis://h", "--cache-key", "missing")):
+            done = self.run_cli(*words, "evil.pkl")
+            self.assertEqual((done.status, done.text), (2, ""))
+            self.assertEqual(done.err.count("\n"), 1)
+            self.assertNotIn("hush", done.err)
+
+    def test_a_key_file_that_is_no_key_is_left_alone(self):
+        self.write("id_rsa", b"somebody's private key")
+        os.chmod(self.path("id_rsa"), 0o600)
+        for words in (("--cache-url", "redis://h"), ("--cache-dir", "cache")):
+            done = self.run_cli(*words, "--cache-key", "id_rsa", "evil.pkl")
+            self.assertEqual(done.status, 2)
+            self.assertIn("is not 32 bytes long", done.err)
+        with open(self.path("id_rsa"), "rb") as file:
+            self.assertEqual(file.read(), b"somebody's private key")
+
+    def test_cache_commands_say_that_the_server_failed(self):
+        for command in ("stats", "clear", "cleanup"):
+            done = self.run_cli("cache", command, "--cache-url", self.dead)
+            self.assertEqual((done.status, done.text), (1, ""))
+            self.assertIn("cannot be reached", done.err)
 
 
 class InterruptTest(CliTest):
