@@ -6,6 +6,7 @@
 #include "modelaudit/budget.hpp"
 #include "modelaudit/bytes.hpp"
 #include "modelaudit/cache.hpp"
+#include "modelaudit/downloads.hpp"
 #include "modelaudit/error.hpp"
 #include "modelaudit/finding.hpp"
 #include "modelaudit/policy.hpp"

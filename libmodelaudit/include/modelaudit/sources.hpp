@@ -71,6 +71,7 @@ struct SourceOptions {
   std::chrono::seconds stall_limit{30};                 ///< slower than `stall_bytes_per_second` for so long: given up
   std::uint64_t stall_bytes_per_second = 1024;
   unsigned attempts = 4;                                ///< for a request that meets 429, 5xx or a broken connection
+  std::chrono::milliseconds retry_wait{1000};           ///< before the second attempt, twice that before the third …
 
   std::uint64_t file_size = std::uint64_t{50} << 30;    ///< larger files are not fetched; Limits::file_size may be lower
   std::uint64_t total_size = std::uint64_t{500} << 30;  ///< of one reference

@@ -29,8 +29,8 @@ constexpr std::string_view k_cachedir =
 /// Does the folder hold only names that the cache uses itself? True for an empty one, and for one whose tag another
 /// process is about to write.
 bool holds_nothing_foreign(int folder) {
-  constexpr std::array<std::string_view, 7> ours{".", "..", k_cachedir_file, k_tag_file, k_entries_folder,
-                                                 k_totals_file, k_lock_file};
+  constexpr std::array<std::string_view, 8> ours{".", "..", k_cachedir_file, k_tag_file, k_entries_folder,
+                                                 k_downloads_folder, k_totals_file, k_lock_file};
   const int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (copy < 0) return false;
   const std::unique_ptr<DIR, int (*)(DIR*)> listing(fdopendir(copy), closedir);

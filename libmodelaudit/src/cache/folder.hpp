@@ -12,10 +12,12 @@ namespace modelaudit::cache {
 //   CACHEDIR.TAG       so that backup programs pass it over (bford.info/cachedir)
 //   modelaudit-cache   our own tag: the folder was made for this
 //   entries-1/ab/...   records, named by the 62 other hexadecimal digits of their key; ".new-..." while being written
+//   downloads-1/ab/... fetched files by the SHA-256 of their content (modelaudit/downloads.hpp)
 //   totals             counts for ever, see totals.hpp
 //   lock               held by the one process that removes entries for their size
 
 constexpr const char* k_entries_folder = "entries-1";
+constexpr const char* k_downloads_folder = "downloads-1";
 constexpr const char* k_totals_file = "totals";
 constexpr const char* k_lock_file = "lock";
 
