@@ -40,8 +40,7 @@ class Planner {
     std::error_code error;
     const std::uint64_t size = fs::file_size(path, error);
     if (error) return fail(path, Errc::io_error, error.message());
-    const auto& limit = options_.limits.file_size;
-    plan_.files.push_back({path.string(), size, limit && size > *limit});
+    plan_.files.push_back(planned(path.string(), size, options_));
   }
 
   void add_folder(const fs::path& folder) {
@@ -65,11 +64,16 @@ class Planner {
 
 std::uint64_t total_bytes(const std::vector<PlannedFile>& files) {
   std::uint64_t total = 0;
-  for (const PlannedFile& file : files) total += file.size;
+  for (const PlannedFile& file : files) total += file.size.value_or(0);
   return total;
 }
 
 }  // namespace
+
+PlannedFile planned(std::string path, std::optional<std::uint64_t> size, const Options& options) {
+  const auto& limit = options.limits.file_size;
+  return {std::move(path), size, limit && size && *size > *limit};
+}
 
 DryRun plan_scan(const std::vector<fs::path>& targets, std::vector<TargetError> errors, const Options& options) {
   DryRun plan;
@@ -82,7 +86,7 @@ DryRun plan_scan(const std::vector<fs::path>& targets, std::vector<TargetError> 
 std::string DryRun::as_text() const {
   std::string out;
   for (const PlannedFile& file : files) {
-    out += escape_for_terminal(file.path) + "  " + std::to_string(file.size) + " bytes";
+    out += escape_for_terminal(file.path) + "  " + (file.size ? std::to_string(*file.size) + " bytes" : "size unknown");
     out += file.too_large ? ", larger than --max-size: would not be scanned\n" : "\n";
   }
   for (const TargetError& error : errors) {
@@ -94,16 +98,16 @@ std::string DryRun::as_text() const {
 
 std::string DryRun::as_json() const {
   using Json = nlohmann::ordered_json;
-  Json planned = Json::array();
+  Json previews = Json::array();
   for (const PlannedFile& file : files) {
-    planned.push_back({{"path", file.path}, {"size", file.size}, {"too_large", file.too_large}});
+    previews.push_back({{"path", file.path}, {"size", file.size ? Json(*file.size) : Json()}, {"too_large", file.too_large}});
   }
   Json failed = Json::array();
   for (const TargetError& error : errors) {
     failed.push_back({{"path", error.path}, {"code", to_string(error.code)}, {"message", error.message}});
   }
   const Json out = {{"dry_run", true},
-                    {"previews", std::move(planned)},
+                    {"previews", std::move(previews)},
                     {"errors", std::move(failed)},
                     {"total_files", files.size()},
                     {"total_bytes", total_bytes(files)}};

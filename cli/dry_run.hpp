@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <modelaudit/auditor.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,7 @@ namespace modelaudit::cli {
 
 struct PlannedFile {
   std::string path;
-  std::uint64_t size = 0;  ///< bytes
+  std::optional<std::uint64_t> size;  ///< bytes; nothing: the server does not say
   bool too_large = false;  ///< above --max-size: would not be scanned
 };
 
@@ -23,6 +24,9 @@ struct DryRun {
   std::string as_text() const;
   std::string as_json() const;
 };
+
+/// A plan with room for `size` in it: says whether the limit allows it.
+PlannedFile planned(std::string path, std::optional<std::uint64_t> size, const Options& options);
 
 /// Walks the targets as a scan does: folders in sorted order, links to folders not entered.
 DryRun plan_scan(const std::vector<std::filesystem::path>& targets, std::vector<TargetError> errors,

@@ -83,15 +83,6 @@ class Glob {
 
 }  // namespace
 
-bool is_remote(std::string_view word) {
-  const auto colon = word.find("://");
-  if (colon == std::string_view::npos || colon == 0) return false;
-  return std::all_of(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(colon), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-' ||
-           c == '.';
-  });
-}
-
 std::vector<fs::path> expand(const std::string& word) {
   std::error_code error;
   if (!has_wildcard(word) || fs::exists(fs::symlink_status(word, error))) return {word};

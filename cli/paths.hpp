@@ -9,9 +9,6 @@
 
 namespace modelaudit::cli {
 
-/// True for "scheme://...", which is no local path.
-bool is_remote(std::string_view word);
-
 /// What a word stands for: itself, or when it has `*`, `?` or `[` and no such file exists, the sorted paths that match.
 /// `**` stands for any number of folders. Hidden names need their dot written. Links to folders are not entered by
 /// `**`.

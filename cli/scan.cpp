@@ -1,8 +1,10 @@
 // modelaudit scan PATHS…
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <modelaudit/auditor.hpp>
@@ -19,6 +21,7 @@
 #include "output_file.hpp"
 #include "paths.hpp"
 #include "progress_line.hpp"
+#include "remote.hpp"
 #include "scanner_list.hpp"
 
 namespace modelaudit::cli {
@@ -52,10 +55,13 @@ struct ScanWords {
   bool progress = false;
   bool dry_run = false;
   bool deterministic = false;
+  bool stream = false;
+  std::vector<std::string> allowed_hosts;
+  std::string keep_downloads;
 };
 
 void declare(CLI::App& app, ScanWords& words) {
-  app.add_option("paths", words.paths, "Files, folders or patterns (*, ?, **)")->type_name("PATH");
+  app.add_option("paths", words.paths, "Files, folders, patterns (*, ?, **) or references (https://HOST/artifactory/REPOSITORY/PATH)")->type_name("PATH");
   app.add_option("-f,--format", words.format, "Form of the report")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
@@ -96,6 +102,14 @@ void declare(CLI::App& app, ScanWords& words) {
       ->allow_extra_args(false);
   app.add_flag("--cache,!--no-cache", words.cache, "Reuse results of unchanged files (default: on)");
   declare_cache_place(app, words.cache_place);
+  app.add_flag("--stream", words.stream, "Fetch one file of a reference, scan it, delete it; keep nothing on the disk");
+  app.add_option("--allow-host", words.allowed_hosts, "Fetch from this host though its address is private or it lacks TLS")
+      ->type_name("HOST[:PORT],...")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("--keep-downloads", words.keep_downloads, "Keep fetched files in the cache folder up to this size; 0: none")
+      ->type_name("SIZE")
+      ->default_str("20GB");
   app.add_flag("--progress", words.progress, "Show progress on standard error even where it is no terminal");
   app.add_flag("--dry-run", words.dry_run, "List what would be scanned, scan nothing");
   app.add_flag("--deterministic", words.deterministic, "No clocks in the report: the same bytes give the same report");
@@ -148,6 +162,7 @@ Options options_of(const ScanWords& words) {
 /// The words of the command line as targets; those that can be none are errors of the report.
 struct Targets {
   std::vector<fs::path> paths;
+  std::vector<std::string> references;
   std::vector<TargetError> errors;
 };
 
@@ -156,8 +171,8 @@ Targets targets_of(const std::vector<std::string>& words) {
   for (const std::string& word : words) {
     std::error_code error;
     if (is_remote(word) && !fs::exists(word, error)) {
-      targets.errors.push_back(
-          {word, Errc::unsupported, "remote sources cannot be scanned; download it and scan the files"});
+      const auto& known = targets.references;
+      if (std::find(known.begin(), known.end(), word) == known.end()) targets.references.push_back(word);
       continue;
     }
     std::vector<fs::path> found = expand(word);
@@ -168,6 +183,43 @@ Targets targets_of(const std::vector<std::string>& words) {
     targets.paths.insert(targets.paths.end(), found.begin(), found.end());
   }
   return targets;
+}
+
+SourceOptions source_options_of(const ScanWords& words, const SourceFunctions& functions) {
+  SourceOptions options = functions.options_from_environment();
+  options.allowed_hosts = words.allowed_hosts;
+  options.time_limit = std::chrono::milliseconds(static_cast<std::int64_t>(words.timeout_s * 1000));
+  options.request_time_limit = std::min(options.request_time_limit, options.time_limit);
+  options.stream = words.stream;
+  if (words.keep_downloads == "0") options.store_size = 0;
+  else if (!words.keep_downloads.empty()) options.store_size = parse_size(words.keep_downloads);
+  return options;
+}
+
+/// Calls `each` for every reference; where the library for it is missing, each of them is an error.
+void for_each_reference(const Targets& targets, const ScanWords& words, std::vector<TargetError>& errors,
+                        const std::function<void(const std::string&, const SourceFunctions&, SourceOptions)>& each) {
+  if (targets.references.empty()) return;
+  std::string why;
+  const SourceFunctions* functions = source_functions(why);
+  for (const std::string& reference : targets.references) {
+    if (functions == nullptr) errors.push_back({without_secrets(reference), Errc::unsupported, why});
+    else each(reference, *functions, source_options_of(words, *functions));
+  }
+}
+
+/// Adds the report on one reference to the whole.
+void append(ScanReport& report, ScanReport&& part) {
+  const auto move = [](auto& to, auto& from) {
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  };
+  move(report.files, part.files);
+  move(report.errors, part.errors);
+  move(report.findings, part.findings);
+  move(report.unknown, part.unknown);
+  move(report.skipped, part.skipped);
+  report.interrupted = report.interrupted || part.interrupted;
+  report.duration_us += part.duration_us;
 }
 
 std::string render(const ScanWords& words, const ScanReport& report) {
@@ -206,10 +258,34 @@ ScanReport scan(const ScanWords& words, Options options, Targets targets) {
   const Auditor auditor(std::move(options));
   if (words.verbose && !auditor.cache_warning().empty()) complain(auditor.cache_warning());
   ScanReport report = auditor.scan(targets.paths);
+  const auto scan_reference = [&](const std::string& reference, const SourceFunctions& functions, SourceOptions source) {
+    if (progress) {
+      source.progress = [&progress](const FetchProgress& now) {
+        progress->show({now.url, now.files_done, now.files_total, now.bytes_done, now.bytes_total});
+      };
+    }
+    append(report, functions.scan(auditor, reference, source));
+  };
+  for_each_reference(targets, words, report.errors, scan_reference);
   report.errors.insert(report.errors.end(), std::make_move_iterator(targets.errors.begin()),
                        std::make_move_iterator(targets.errors.end()));
   if (!words.quiet) warn_of_server(auditor.cache());
   return report;
+}
+
+DryRun dry_run(const ScanWords& words, Options options, const Targets& targets) {
+  InterruptWatch interrupt;
+  options.stop = interrupt.token();
+  options.cache.enabled = false;
+  DryRun plan = plan_scan(targets.paths, targets.errors, options);
+  if (targets.references.empty()) return plan;
+  const Auditor auditor(std::move(options));
+  for_each_reference(targets, words, plan.errors, [&](const std::string& reference, const SourceFunctions& functions, const SourceOptions& source) {
+    SourcePlan found = functions.plan(auditor, reference, source);
+    for (SourceFile& file : found.files) plan.files.push_back(planned(std::move(file.url), file.size, auditor.options()));
+    plan.errors.insert(plan.errors.end(), found.errors.begin(), found.errors.end());
+  });
+  return plan;
 }
 
 int run(const ScanWords& words) {
@@ -223,7 +299,7 @@ int run(const ScanWords& words) {
   if (!words.output.empty()) output.emplace(words.output);
   Targets targets = targets_of(words.paths);
   if (words.dry_run) {
-    const DryRun plan = plan_scan(targets.paths, std::move(targets.errors), options);
+    const DryRun plan = dry_run(words, std::move(options), targets);
     const std::string text = words.format == "json" ? plan.as_json() : plan.as_text();
     output ? output->write(text) : print(text);
     return plan.errors.empty() ? k_ok : k_usage;

@@ -6,7 +6,7 @@ add_library(modelaudit_sources_objects OBJECT ${remote_sources})
 add_dependencies(modelaudit_sources_objects modelaudit_generated)
 target_include_directories(modelaudit_sources_objects
   PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include ${generated}/include PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
-target_compile_definitions(modelaudit_sources_objects PRIVATE modelaudit_sources_EXPORTS)
+target_compile_definitions(modelaudit_sources_objects PRIVATE modelaudit_sources_EXPORTS MODELAUDIT_VERSION="${PROJECT_VERSION}")
 target_link_libraries(modelaudit_sources_objects PRIVATE modelaudit_warnings CURL::libcurl Threads::Threads)
 
 add_library(modelaudit_sources $<TARGET_OBJECTS:modelaudit_sources_objects>)
@@ -15,7 +15,8 @@ generate_export_header(modelaudit_sources BASE_NAME MODELAUDIT_SOURCES
   EXPORT_FILE_NAME ${generated}/include/modelaudit/sources_export.hpp)
 if(BUILD_SHARED_LIBS)
   # The core hides what is its own; the few parts that are needed here too are compiled in once more.
-  target_sources(modelaudit_sources PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src/wire/json/reader.cpp)
+  target_sources(modelaudit_sources PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src/io/sha256.cpp
+                                            ${CMAKE_CURRENT_SOURCE_DIR}/src/wire/json/reader.cpp)
   target_include_directories(modelaudit_sources PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
   target_link_options(modelaudit_sources PRIVATE -Wl,--as-needed -Wl,-z,now -Wl,--exclude-libs,ALL)
 else()
@@ -30,7 +31,7 @@ set_target_properties(modelaudit_sources PROPERTIES
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
   VERIFY_INTERFACE_HEADER_SETS ON INSTALL_RPATH "$ORIGIN")
 target_link_libraries(modelaudit_sources
-  PUBLIC modelaudit PRIVATE modelaudit_warnings CURL::libcurl Threads::Threads)
+  PUBLIC modelaudit PRIVATE modelaudit_warnings CURL::libcurl OpenSSL::Crypto Threads::Threads)
 
 # For tests and fuzzers, which look inside.
 add_library(modelaudit_sources_inside STATIC $<TARGET_OBJECTS:modelaudit_sources_objects>)

@@ -108,6 +108,10 @@ class MODELAUDIT_EXPORT Auditor {
   /// The same under names of the caller's.
   ScanReport scan(std::span<const Target> targets) const;
 
+  /// The report on a target whose content was scanned before, out of the cache: nothing of it is read, `path` gives only
+  /// the name. Nothing when no result is known, when it rested on other files too, and when `content` is not set.
+  std::optional<ScanReport> find_content(const Target& target) const;
+
   /// Scans one regular file and everything inside it. A symbolic link is followed. What cannot be opened or read is
   /// a gap of kind io_error.
   ScanResult scan_file(const std::filesystem::path& path) const;

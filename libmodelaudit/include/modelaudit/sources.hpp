@@ -80,6 +80,9 @@ struct SourceOptions {
   std::uint32_t listing_entries = 100'000;
   std::uint64_t listing_bytes = std::uint64_t{64} << 20;  ///< of all listing replies of a reference
 
+  /// Of fetched files kept in the cache folder; the least recently used go first. 0: none is kept. Where the Auditor has
+  /// no cache folder nothing is kept either.
+  std::uint64_t store_size = std::uint64_t{20} << 30;
   /// Fetch one file, scan it, delete it; nothing stays on the disk. Shards of a model are kept until it is judged.
   bool stream = false;
   std::function<void(const FetchProgress&)> progress;
@@ -120,4 +123,15 @@ struct SourcePlan {
 MODELAUDIT_SOURCES_EXPORT SourcePlan plan_source(const Auditor& auditor, std::string_view reference,
                                                  const SourceOptions& options = {});
 
+/// The functions above as a table, for programs that load this library only when they need it.
+struct SourceFunctions {
+  std::string_view version;  ///< library_version() of the same build; the types are those of that version
+  decltype(&source_options_from_environment) options_from_environment;
+  decltype(&scan_source) scan;
+  decltype(&plan_source) plan;
+};
+
 }  // namespace modelaudit
+
+/// `dlsym(library, "modelaudit_source_functions")`
+extern "C" MODELAUDIT_SOURCES_EXPORT const modelaudit::SourceFunctions* modelaudit_source_functions() noexcept;

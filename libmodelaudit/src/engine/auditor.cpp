@@ -33,7 +33,9 @@ bool could_not_be_opened(const ScanResult& result) {
   return result.scanners.empty() && gaps.size() == 1 && gaps.front().kind == GapKind::io_error;
 }
 
-void add_metadata(const std::vector<std::pair<std::string, std::string>>& more, ScanResult& result) {
+using Metadata = decltype(Target::metadata);
+
+void add_metadata(const Metadata& more, ScanResult& result) {
   if (more.empty()) return;
   result.metadata.insert(result.metadata.end(), more.begin(), more.end());
   std::sort(result.metadata.begin(), result.metadata.end());
@@ -65,6 +67,8 @@ struct Auditor::Impl {
     apply(options.policy, result);
     return result;
   }
+  /// Puts a result where it belongs in a report.
+  void add(ScanResult result, bool from_folder, const Metadata& metadata, ScanReport& report) const;
   void scan_all(const std::vector<engine::WalkedFile>& files, std::vector<ScanResult>& results) const;
   bool has_model_extension(const std::string& path) const {
     return std::any_of(model_extensions.begin(), model_extensions.end(), [&](const std::string& e) { return path.ends_with(e); });
@@ -161,6 +165,19 @@ Auditor::~Auditor() = default;
 Auditor::Auditor(Auditor&&) noexcept = default;
 Auditor& Auditor::operator=(Auditor&&) noexcept = default;
 
+void Auditor::Impl::add(ScanResult result, bool from_folder, const Metadata& metadata, ScanReport& report) const {
+  const bool listed_only = from_folder && !options.strict && is_unknown(result) &&
+                           !(result.coverage.size == 0 && has_model_extension(result.path));
+  if (listed_only) {
+    report.unknown.push_back(std::move(result.path));
+  } else if (could_not_be_opened(result)) {
+    report.errors.push_back({result.path, Errc::io_error, result.coverage.gaps.front().what + "; run as a user who may read it"});
+  } else {
+    add_metadata(metadata, result);
+    report.files.push_back(finish(std::move(result)));
+  }
+}
+
 ScanReport Auditor::scan(const std::filesystem::path& target) const { return scan(std::span(&target, 1)); }
 
 ScanReport Auditor::scan(std::span<const std::filesystem::path> paths) const {
@@ -179,21 +196,22 @@ ScanReport Auditor::scan(std::span<const Target> targets) const {
   std::size_t at = 0;
   for (ScanResult& result : results) {
     while (files[at].shown != result.path) ++at;
-    const bool listed_only = files[at].from_folder && !impl_->options.strict && is_unknown(result) &&
-                             !(result.coverage.size == 0 && impl_->has_model_extension(result.path));
-    if (listed_only) {
-      report.unknown.push_back(std::move(result.path));
-    } else if (could_not_be_opened(result)) {
-      report.errors.push_back({result.path, Errc::io_error, result.coverage.gaps.front().what + "; run as a user who may read it"});
-    } else {
-      add_metadata(files[at].target->metadata, result);
-      report.files.push_back(impl_->finish(std::move(result)));
-    }
+    impl_->add(std::move(result), files[at].from_folder, files[at].target->metadata, report);
   }
   apply_to_findings(impl_->options.policy, report.findings);
   report.interrupted = impl_->options.stop.stop_requested();
   report.duration_us = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count());
+  return report;
+}
+
+std::optional<ScanReport> Auditor::find_content(const Target& target) const {
+  if (!impl_->cache || !target.content) return std::nullopt;
+  const std::string shown = target.shown.empty() ? target.path.string() : target.shown;
+  std::optional<ScanResult> result; (void)shown;
+  if (!result) return std::nullopt;
+  ScanReport report;
+  impl_->add(*std::move(result), target.from_folder, target.metadata, report);
   return report;
 }
 
