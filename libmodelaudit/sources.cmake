@@ -16,6 +16,7 @@ generate_export_header(modelaudit_sources BASE_NAME MODELAUDIT_SOURCES
 if(BUILD_SHARED_LIBS)
   # The core hides what is its own; the few parts that are needed here too are compiled in once more.
   target_sources(modelaudit_sources PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src/io/sha256.cpp
+                                            ${CMAKE_CURRENT_SOURCE_DIR}/src/io/sha256_x86.cpp
                                             ${CMAKE_CURRENT_SOURCE_DIR}/src/wire/json/reader.cpp)
   target_include_directories(modelaudit_sources PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
   target_link_options(modelaudit_sources PRIVATE -Wl,--as-needed -Wl,-z,now -Wl,--exclude-libs,ALL)
@@ -31,7 +32,7 @@ set_target_properties(modelaudit_sources PROPERTIES
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
   VERIFY_INTERFACE_HEADER_SETS ON INSTALL_RPATH "$ORIGIN")
 target_link_libraries(modelaudit_sources
-  PUBLIC modelaudit PRIVATE modelaudit_warnings CURL::libcurl OpenSSL::Crypto Threads::Threads)
+  PUBLIC modelaudit PRIVATE modelaudit_warnings CURL::libcurl Threads::Threads)
 
 # For tests and fuzzers, which look inside.
 add_library(modelaudit_sources_inside STATIC $<TARGET_OBJECTS:modelaudit_sources_objects>)

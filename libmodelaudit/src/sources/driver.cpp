@@ -26,8 +26,8 @@ Driver::~Driver() = default;
 
 SourceFailure failure_of(const Driver& driver, const HttpRequest& request, const HttpReply& reply) {
   const std::string advice = driver.advice(request.url, reply.status);
-  return SourceFailure(code_of(reply.status), request.url.shown() + ": " + meaning_of(reply.status) + " (HTTP " +
-                                                  std::to_string(reply.status) + ")" + (advice.empty() ? "" : "; " + advice));
+  return SourceFailure(code_of(reply.status), meaning_of(reply.status) + " (HTTP " + std::to_string(reply.status) + ")" +
+                                                  (advice.empty() ? "" : "; " + advice));
 }
 
 }  // namespace modelaudit::sources

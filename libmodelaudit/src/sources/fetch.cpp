@@ -18,16 +18,18 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t k_head = 64;  // enough to tell an HTML page
+constexpr std::uint64_t k_look_every = std::uint64_t{64} << 20;   // bytes between two looks at the room on the disk
+constexpr std::uint64_t k_leave_free = std::uint64_t{256} << 20;  // of a disk that others use too
 
-/// Room for the file and a fifth more, so that a scan next to it does not fill the disk.
+/// Room for what is to come and a fifth more.
 void check_room(const fs::path& folder, std::uint64_t size) {
   struct statvfs info{};
   if (statvfs(folder.c_str(), &info) != 0) return;
   const auto room = checked_mul(info.f_bavail, info.f_frsize);
-  const auto wanted = checked_add(size, size / 5);
+  const auto wanted = checked_add(size, std::max(size / 5, k_leave_free));
   if (room && wanted && *room < *wanted) {
-    throw SourceFailure(Errc::io_error, "the disk has " + std::to_string(*room) + " bytes left, which is too little for a file of " + std::to_string(size) +
-                                            "; make room, or use --cache-dir or TMPDIR on another disk");
+    throw SourceFailure(Errc::io_error, "the disk has " + std::to_string(*room) + " bytes left, which is too little for " + std::to_string(size) +
+                                            " more and some to spare; make room, or use --cache-dir or TMPDIR on another disk");
   }
 }
 
@@ -117,7 +119,7 @@ std::optional<std::uint64_t> start_of_range(const HttpReply& reply) {
 class Fetch {
  public:
   Fetch(const Driver& driver, const RemoteFile& file, const fs::path& to, std::uint64_t max_bytes, const FetchCallback& progress)
-      : driver_(driver), file_(file), max_bytes_(max_bytes), progress_(progress), part_(to) {}
+      : driver_(driver), file_(file), max_bytes_(max_bytes), progress_(progress), folder_(to.parent_path()), part_(to) {}
 
   /// One request. False when the body was cut but can be had in another one.
   bool step(HttpClient& client, bool last, std::chrono::milliseconds time_limit) {
@@ -163,6 +165,10 @@ class Fetch {
     if (piece.size() > max_bytes_ - part_.size()) {
       throw SourceFailure(Errc::limit, file_.shown + " is larger than " + std::to_string(max_bytes_) + " bytes, which is the limit (--max-size)");
     }
+    if (part_.size() >= looked_at_ + k_look_every) {
+      looked_at_ = part_.size();
+      check_room(folder_, file_.size.value_or(part_.size()) - std::min(part_.size(), file_.size.value_or(part_.size())));
+    }
     part_.append(piece);
     if (progress_) progress_(part_.size(), file_.size.value_or(0));
   }
@@ -185,6 +191,8 @@ class Fetch {
   const RemoteFile& file_;
   std::uint64_t max_bytes_;
   const FetchCallback& progress_;
+  fs::path folder_;
+  std::uint64_t looked_at_ = 0;
   Part part_;
   std::string validator_;  ///< of the bytes that are there; empty: none to be trusted
   bool first_piece_ = true;

@@ -125,7 +125,7 @@ class JfrogDriver::Walk {
       return jfrog::parse_storage_info(text, options_.listing_entries - std::min(entries_, options_.listing_entries));
     } catch (const Malformed& malformed) {
       if (malformed.failure().code == Errc::limit) fail_entries();
-      throw SourceFailure(Errc::malformed, request.url.shown() + " is not answered as Artifactory answers (" + malformed.failure().what +
+      throw SourceFailure(Errc::malformed, "the server does not answer as Artifactory does (" + std::string(malformed.failure().what) +
                                                "); is it a log-in page or another server?");
     }
   }
