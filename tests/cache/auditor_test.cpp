@@ -4,6 +4,8 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 
+#include "cache/file_backend.hpp"
+#include "cache/identity.hpp"
 #include "cache/support.hpp"
 #include "support/hex.hpp"
 
@@ -213,7 +215,7 @@ TEST_CASE("the standard folder is the one that the environment names", "[auditor
     CHECK(auditor.scan_file(file).cache == CacheUse::miss);
   }
   unsetenv("MODELAUDIT_CACHE_DIR");
-  CHECK(scene.shop.records().size() == 1);
+  CHECK(scene.shop.records().size() == 2);  // under the file's identity and under its content
 }
 
 TEST_CASE("an entry carries what the scan asked of the name and which ranges it read", "[auditor]") {
@@ -221,38 +223,18 @@ TEST_CASE("an entry carries what the scan asked of the name and which ranges it 
   const fs::path file = scene.shop.file("a.bin", "TEST");
   Auditor auditor(scene.options(), scene.registry());
   (void)auditor.scan_file(file);
-  // The folder's records are read back under their key, as a later look-up by content would.
-  const Digest secret = CacheSecret::from_file(scene.options().cache.key_file).bytes;
-  REQUIRE(scene.shop.records().size() == 1);
   const SmartCacheKeyGenerator keys(auditor.options(), auditor.registry());
-  struct stat info{};
-  REQUIRE(stat(file.c_str(), &info) == 0);
-  FileIdentity identity;
-  identity.path = file.string();
-  identity.device = static_cast<std::uint64_t>(info.st_dev);
-  identity.inode = static_cast<std::uint64_t>(info.st_ino);
-  identity.size = static_cast<std::uint64_t>(info.st_size);
-  identity.mtime_ns = std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
-  identity.ctime_ns = std::int64_t{info.st_ctim.tv_sec} * 1'000'000'000 + info.st_ctim.tv_nsec;
-  const Digest key = keys.identity_key(identity);
-  class OneFile final : public CacheBackend {
-   public:
-    explicit OneFile(std::vector<std::byte> record) : record_(std::move(record)) {}
-    Result<std::optional<std::vector<std::byte>>> get(const Digest&) override { return std::optional(record_); }
-    Result<void> put(const Digest&, std::span<const std::byte>) override { return {}; }
-    Result<void> erase(const Digest&) override { return {}; }
-    Result<void> for_each(const std::function<bool(const CacheEntryInfo&)>&) override { return {}; }
-    Result<BackendStats> stats() override { return BackendStats{}; }
-
-   private:
-    std::vector<std::byte> record_;
-  };
-  const ScanResultsCache results(std::make_shared<OneFile>(read_file(scene.shop.records()[0])), CacheSecret{secret});
-  const auto entry = results.find(key, "x");
+  auto identity = modelaudit::cache::identity_at(file);
+  REQUIRE(identity);
+  const auto backend = modelaudit::cache::FileBackend::open(scene.shop.cache(), false);
+  REQUIRE(backend);
+  const ScanResultsCache results(*backend, CacheSecret::from_file(scene.options().cache.key_file));
+  const auto entry = results.find(keys.identity_key(*identity), "x");
   REQUIRE(entry);
   REQUIRE(entry->has_value());
   const Trace& trace = (*entry)->trace;
   CHECK(trace.identity.path == file.string());
   CHECK(trace.ranges == std::vector<ByteRange>{{0, 4}});
+  CHECK(trace.digest != Digest{});
   CHECK(trace.questions == std::vector<NameQuestion>{{".txt", false}});
 }

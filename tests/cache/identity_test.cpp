@@ -1,6 +1,7 @@
 #include "cache/identity.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -66,37 +67,44 @@ TEST_CASE("paths are made absolute without resolving what a link may change", "[
   CHECK(cache::absolute_path("b") == fs::current_path() / "b");
 }
 
-TEST_CASE("a file that somebody has open for writing is not kept", "[identity]") {
+TEST_CASE("the times of a file that somebody has open for writing are not trusted", "[identity]") {
   const TemporaryFolder folder;
   const fs::path file = folder.write("a", "abc");
-  const auto identity = cache::identity_at(file);
-  REQUIRE(identity);
-  CHECK(cache::may_be_kept(file, *identity));
+  const auto reader = io::open_regular(file);
+  REQUIRE(reader);
+  CHECK(cache::times_show_changes(reader->get()));
   {
     const io::Descriptor writer(open(file.c_str(), O_WRONLY | O_CLOEXEC));
     REQUIRE(writer);
-    CHECK_FALSE(cache::may_be_kept(file, *identity));
+    CHECK_FALSE(cache::times_show_changes(reader->get()));
   }
-  const io::Descriptor reader(open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  REQUIRE(reader);
-  CHECK(cache::may_be_kept(file, *identity));
+  const io::Descriptor other_reader(open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  REQUIRE(other_reader);
+  CHECK(cache::times_show_changes(reader->get()));
 }
 
-TEST_CASE("a file that is not the expected one is not kept", "[identity]") {
+TEST_CASE("a writer that only holds a mapping is seen too", "[identity]") {
   const TemporaryFolder folder;
   const fs::path file = folder.write("a", "abc");
-  auto identity = *cache::identity_at(file);
-  ++identity.ctime_ns;
-  CHECK_FALSE(cache::may_be_kept(file, identity));
-  CHECK_FALSE(cache::may_be_kept(folder / "none", identity));
+  const auto reader = io::open_regular(file);
+  REQUIRE(reader);
+  void* mapping = MAP_FAILED;
+  {
+    const io::Descriptor writer(open(file.c_str(), O_RDWR | O_CLOEXEC));
+    REQUIRE(writer);
+    mapping = mmap(nullptr, 3, PROT_READ | PROT_WRITE, MAP_SHARED, writer.get(), 0);
+  }
+  REQUIRE(mapping != MAP_FAILED);
+  CHECK_FALSE(cache::times_show_changes(reader->get()));
+  munmap(mapping, 3);
+  CHECK(cache::times_show_changes(reader->get()));
 }
 
 TEST_CASE("a file system that is not known to keep change times is not trusted", "[identity]") {
   // procfs stands for them all: it makes up its times.
-  const fs::path file = "/proc/version";
-  const auto identity = cache::identity_at(file);
-  REQUIRE(identity);
-  CHECK_FALSE(cache::may_be_kept(file, *identity));
+  const auto file = io::open_regular("/proc/version");
+  REQUIRE(file);
+  CHECK_FALSE(cache::times_show_changes(file->get()));
 }
 
 TEST_CASE("companions must look as they did, and missing ones must still be missing", "[identity]") {

@@ -11,6 +11,9 @@
 
 #include "cache/identity.hpp"
 #include "cache/posix.hpp"
+#include "io/beside.hpp"
+#include "io/file.hpp"
+#include "io/range_digest.hpp"
 #include "support/hex.hpp"
 
 namespace modelaudit::test {
@@ -88,7 +91,7 @@ void settle(const fs::path& path) {
 
 SmartCacheKeyGenerator plain_keys() { return SmartCacheKeyGenerator(Options{}, ScannerRegistry{}); }
 
-TracedResult scan_content(const fs::path& path) {
+TracedResult scan_content(const fs::path& path, TraceNeed need) {
   TracedResult entry;
   entry.result.path = path.string();
   Finding finding;
@@ -100,7 +103,27 @@ TracedResult scan_content(const fs::path& path) {
   const auto identity = cache::identity_at(cache::absolute_path(path));
   if (identity) entry.trace.identity = *identity;
   entry.trace.identity.path.clear();  // as the engine leaves it
+  if (need == TraceNeed::none) return entry;
+  const auto fd = io::open_regular(path);
+  entry.trace.ranges = {{0, identity->size}};
+  entry.trace.digest = *io::digest_of_ranges(fd->get(), entry.trace.ranges);
   return entry;
+}
+
+Companion companion_of(const fs::path& folder, const std::string& name, std::vector<ByteRange> ranges) {
+  Companion companion;
+  companion.relative_path = name;
+  const auto fd = io::open_regular(folder / name);
+  if (!fd) return companion;
+  companion.existed = true;
+  companion.identity = *io::identity_of(fd->get());
+  companion.digest = *io::digest_of_ranges(fd->get(), ranges);
+  companion.ranges = std::move(ranges);
+  return companion;
+}
+
+Listing listing_of(const fs::path& folder, const std::string& pattern) {
+  return {"", pattern, *io::names_beside(*io::open_folder(folder), "", pattern, 1000)};
 }
 
 CacheOptions Workshop::options() const {
@@ -127,7 +150,7 @@ std::vector<fs::path> Workshop::records() const {
 }
 
 ScanResult cached(CacheManager& cache, const fs::path& path) {
-  return cache.cached_scan(plain_keys(), path, path.string(), [&] { return scan_content(path); });
+  return cache.cached_scan(plain_keys(), path, path.string(), [&](TraceNeed) { return scan_content(path); });
 }
 
 std::string content_of(const ScanResult& result) { return result.findings.at(0).message; }

@@ -26,8 +26,12 @@ void settle(const std::filesystem::path& path);
 /// Keys for the default options and no scanner.
 SmartCacheKeyGenerator plain_keys();
 
-/// What the engine would yield for a file: its content becomes the finding, its identity the trace's.
-TracedResult scan_content(const std::filesystem::path& path);
+/// What the engine would yield for a file: its content becomes the finding, its identity the trace's. Without digests
+/// the result can be found by the file's identity alone.
+TracedResult scan_content(const std::filesystem::path& path, TraceNeed need = TraceNeed::none);
+/// What the engine would record of a file beside another one, and of a pattern.
+Companion companion_of(const std::filesystem::path& folder, const std::string& name, std::vector<ByteRange> ranges);
+Listing listing_of(const std::filesystem::path& folder, const std::string& pattern);
 
 /// A folder for a cache and one for what it scans.
 struct Workshop {

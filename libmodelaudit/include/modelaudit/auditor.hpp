@@ -49,7 +49,7 @@ using ProgressCallback = std::function<void(const Progress&)>;
 enum class CacheVerify : std::uint8_t {
   stat,    ///< the file is the same to the operating system: path, device, inode, size and times
   trace,   ///< the bytes that the scan read are the same, by their SHA-256
-  always,  ///< every byte of the file is the same, by the SHA-256 of the whole of it
+  always,  ///< every byte of the file is the same, by the SHA-256 of the whole of it, and so is what lies beside it
 };
 
 struct CacheOptions {

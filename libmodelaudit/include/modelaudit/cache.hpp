@@ -1,10 +1,12 @@
 /// @file
-/// The result cache: re-scanning an unchanged file costs a stat and one small read.
+/// The result cache: re-scanning an unchanged file costs a stat and one small read, a copy of it the hashing of what the
+/// scan read.
 ///
-/// A result is found again by the *identity* of its file: absolute path, device, inode, size, mtime and ctime, together
-/// with a *fingerprint* of everything else that findings depend on (see SmartCacheKeyGenerator). Entries carry the whole
-/// Trace of the scan, so that a later look-up can verify by content too. What is in the cache is never believed: each
-/// record carries an HMAC-SHA-256 under a key that lies outside the cache.
+/// A result is found again in three ways, each together with a *fingerprint* of everything else that findings depend on
+/// (see SmartCacheKeyGenerator): by the *identity* of its file (absolute path, device, inode, size, mtime and ctime); by
+/// its *trace*, when all that the scan observed is observed again; by the SHA-256 of the *whole content*, where a caller
+/// knows it. What is in the cache is never believed: each record carries an HMAC-SHA-256 under a key that lies outside
+/// the cache.
 #pragma once
 
 #include <array>
@@ -29,6 +31,7 @@
 namespace modelaudit {
 
 struct CacheOptions;
+enum class CacheVerify : std::uint8_t;
 struct Options;
 class ScannerRegistry;
 
@@ -68,11 +71,13 @@ MODELAUDIT_EXPORT std::shared_ptr<CacheBackend> make_memory_cache(std::uint64_t 
 struct CacheStats {
   std::uint64_t entries = 0;         ///< now stored; totals only
   std::uint64_t bytes = 0;           ///< now stored; totals only
-  std::uint64_t hits = 0;
+  std::uint64_t hits = 0;            ///< of both kinds
+  std::uint64_t trace_hits = 0;      ///< those among them that were verified by content
   std::uint64_t misses = 0;
-  std::uint64_t bypassed = 0;        ///< scans that neither asked nor stored: --strict, memory, descriptors
+  std::uint64_t bypassed = 0;        ///< scans that neither asked nor stored: files that could not be looked at
   std::uint64_t rejected = 0;        ///< damaged, foreign or unauthenticated records met: each was a miss
   std::uint64_t backend_failures = 0;
+  std::uint64_t bytes_hashed = 0;    ///< of files, to verify or to find results by their content
   std::uint64_t time_saved_us = 0;   ///< what the scans behind the hits took when they were made
 
   /// Hits among all look-ups, 0 to 1; 0 before the first.
@@ -107,28 +112,36 @@ struct TracedResult {
   Trace trace;
 };
 
+/// Scans a file anew; the argument says which digests the trace has to carry.
+using CacheableScan = std::function<TracedResult(TraceNeed)>;
+
 /// Makes the keys of an Auditor's results.
 ///
 /// The fingerprint covers: library version and build; id and version of each selected scanner; the rule catalogue; and
 /// of the options all limits but the time limit, and `deep`. Data tables are compiled in, so the build covers them. It
 /// does not cover what cannot change a cached result: policy, paths, threads, read strategy, progress, the time limit
-/// (a scan that met it is never stored), the cache's own options.
+/// (a scan that met it is never stored), `strict`, the cache's own options.
 class MODELAUDIT_EXPORT SmartCacheKeyGenerator {
  public:
   /// `registry` as it is after the selection of scanners.
   SmartCacheKeyGenerator(const Options& options, const ScannerRegistry& registry);
 
   const Digest& fingerprint() const noexcept { return fingerprint_; }
-  /// False under Options::strict.
-  bool trusts_identity() const noexcept { return trusts_identity_; }
+  /// What a result has to prove: CacheOptions::verify, under Options::strict at least `trace`.
+  CacheVerify verify() const noexcept { return verify_; }
+  /// CacheOptions::refresh: nothing that is stored counts.
+  bool refresh() const noexcept { return refresh_; }
   /// Where the result for exactly this file is kept. `identity.path` is absolute; the link count does not count.
   Digest identity_key(const FileIdentity& identity) const;
   /// Where results for content that may be equal are kept; each is to be verified by its trace.
   Digest candidate_key(std::uint64_t size, const Digest& head_and_tail) const;
+  /// Where results for exactly this content are kept; what they asked of the name and of files beside is to be verified.
+  Digest content_key(const ContentId& content) const;
 
  private:
   Digest fingerprint_;
-  bool trusts_identity_;
+  CacheVerify verify_;
+  bool refresh_;
 };
 
 /// Results in a backend, as authenticated records.
@@ -169,14 +182,22 @@ class MODELAUDIT_EXPORT CacheManager {
   CacheManager(const CacheManager&) = delete;
   CacheManager& operator=(const CacheManager&) = delete;
 
-  /// The stored result for an unchanged file, else what `scan` returns, stored if it may be. `shown_path` is how the
-  /// caller named the file. ScanResult::cache tells which it was. Not stored: what is not deterministic, a file that
-  /// changed meanwhile or moments before, one that somebody has open for writing, one on a file system without reliable
-  /// change times.
+  /// The stored result for a file, else what `scan` returns, stored if it may be. `shown_path` is how the caller named
+  /// the file; no result shows another name. ScanResult::cache tells which it was. Not stored: what is not
+  /// deterministic, or a file that changed meanwhile. Stored for its content alone: a file that changed moments before,
+  /// that somebody has open for writing, or that lies on a file system without reliable change times.
   ///
-  /// @par Cost  a hit: a stat of the file and of its companions, and one small read; about 20 us.
+  /// @param content  what the caller knows the file to hold and vouches for; results are found and stored by it too.
+  /// @par Cost  an identity hit: a stat of the file and of its companions, and one small read; about 20 us. A trace hit:
+  ///            the hashing of what the scan read besides, 1 ms for each 1.7 MB. A miss: some 100 us to store.
   ScanResult cached_scan(const SmartCacheKeyGenerator& keys, const std::filesystem::path& path,
-                         std::string_view shown_path, const std::function<TracedResult()>& scan);
+                         std::string_view shown_path, const CacheableScan& scan, const ContentId* content = nullptr);
+
+  /// The stored result for a file that is known by its content alone and need not be there, such as one that a server
+  /// states the digest of. `name` is the file's own name, for what the scan asked of it. Nothing when there is none, or
+  /// when the result rested on files beside it. Counted as a hit when found and not at all when not.
+  std::optional<ScanResult> find_content(const SmartCacheKeyGenerator& keys, const ContentId& content,
+                                         std::string_view name, std::string_view shown_path);
 
   /// Counts of this object alone; entries and bytes are 0.
   CacheStats run_stats() const noexcept;
@@ -221,6 +242,6 @@ MODELAUDIT_EXPORT std::shared_ptr<CacheManager> get_cache_manager(const CacheOpt
 /// CacheManager::cached_scan() where there may be no cache: with `cache` nullptr, `scan` runs and is marked bypassed.
 MODELAUDIT_EXPORT ScanResult scan_with_cache(CacheManager* cache, const SmartCacheKeyGenerator& keys,
                                              const std::filesystem::path& path, std::string_view shown_path,
-                                             const std::function<TracedResult()>& scan);
+                                             const CacheableScan& scan, const ContentId* content = nullptr);
 
 }  // namespace modelaudit

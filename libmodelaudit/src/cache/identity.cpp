@@ -96,12 +96,16 @@ bool is_racy(const FileIdentity& identity, std::int64_t since_ns) noexcept {
   return identity.ctime_ns >= since_ns - 2 * granularity_ns(identity.ctime_ns);
 }
 
-bool may_be_kept(const fs::path& absolute, const FileIdentity& expected) {
-  const auto fd = io::open_regular(absolute);
-  if (!fd) return false;
-  const auto identity = io::identity_of(fd->get());
-  return identity && same_file_state(*identity, expected) && io::keeps_change_times(fd->get()) &&
-         !is_open_for_writing(fd->get());
+bool times_show_changes(int fd) { return io::keeps_change_times(fd) && !is_open_for_writing(fd); }
+
+bool surroundings_show_changes(const Trace& trace, const fs::path& folder, std::int64_t since_ns) {
+  if (trace.companions.empty()) return true;
+  const auto opened = io::open_folder(folder);
+  return opened && std::all_of(trace.companions.begin(), trace.companions.end(), [&](const Companion& companion) {
+    if (!companion.existed) return true;
+    const auto fd = io::open_beside(*opened, companion.relative_path);
+    return fd && !is_racy(companion.identity, since_ns) && times_show_changes(fd->get());
+  });
 }
 
 bool surroundings_unchanged(const Trace& trace, const fs::path& folder) {

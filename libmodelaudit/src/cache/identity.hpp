@@ -1,7 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
+#include "io/file.hpp"
 #include "modelaudit/result.hpp"
 #include "modelaudit/trace.hpp"
 
@@ -21,11 +24,14 @@ bool same_file_state(const FileIdentity& a, const FileIdentity& b) noexcept;
 /// it moves the ctime.
 bool is_racy(const FileIdentity& identity, std::int64_t since_ns) noexcept;
 
-/// May a result for this file be kept under its identity? False when it is not what `expected` says, when its file
-/// system is not known to keep change times (network, FAT, FUSE), and when somebody has it open for writing, as far as
-/// the system lets us know. To be asked before the first byte is read: a writer that opens the file later changes its
-/// times when it begins, one that was there before may go on through a shared mapping and leave them alone.
-bool may_be_kept(const std::filesystem::path& absolute, const FileIdentity& expected);
+/// Would the times of this open file show every change from now on? False when its file system is not known to keep
+/// change times (network, FAT, FUSE), and when somebody has it open for writing, as far as the system lets us know. A
+/// writer that opens the file later changes its times when it begins; one that was there before may go on through a
+/// shared mapping and leave them alone.
+bool times_show_changes(int fd);
+
+/// Are the companions files whose times show every change since `since_ns`?
+bool surroundings_show_changes(const Trace& trace, const std::filesystem::path& folder, std::int64_t since_ns);
 
 /// Do all companions and listings of the trace still look as they did? A stat for each companion.
 bool surroundings_unchanged(const Trace& trace, const std::filesystem::path& folder);

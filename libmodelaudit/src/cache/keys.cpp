@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cache/build_id.hpp"
 #include "cache/fingerprint.hpp"
 #include "cache/host_id.hpp"
@@ -56,7 +58,8 @@ Digest fingerprint_of(const FingerprintInputs& inputs) {
 
 SmartCacheKeyGenerator::SmartCacheKeyGenerator(const Options& options, const ScannerRegistry& registry)
     : fingerprint_(cache::fingerprint_of(cache::fingerprint_inputs(options, registry))),
-      trusts_identity_(!options.strict) {}
+      verify_(options.strict ? std::max(options.cache.verify, CacheVerify::trace) : options.cache.verify),
+      refresh_(options.cache.refresh) {}
 
 Digest SmartCacheKeyGenerator::identity_key(const FileIdentity& identity) const {
   return io::FieldHasher("modelaudit identity 2")
@@ -73,6 +76,10 @@ Digest SmartCacheKeyGenerator::identity_key(const FileIdentity& identity) const 
 
 Digest SmartCacheKeyGenerator::candidate_key(std::uint64_t size, const Digest& head_and_tail) const {
   return io::FieldHasher("modelaudit candidate 1").digest(fingerprint_).number(size).digest(head_and_tail).finish();
+}
+
+Digest SmartCacheKeyGenerator::content_key(const ContentId& content) const {
+  return io::FieldHasher("modelaudit content 1").digest(fingerprint_).number(content.size).digest(content.sha256).finish();
 }
 
 }  // namespace modelaudit

@@ -13,8 +13,8 @@
 namespace modelaudit::cache {
 namespace {
 
-constexpr std::string_view k_magic = "MATOTALS";
-constexpr std::uint64_t k_record = 64;
+constexpr std::string_view k_magic = "MATOTAL2";
+constexpr std::uint64_t k_record = 80;
 constexpr std::uint64_t k_max_log = std::uint64_t{64} << 20;
 constexpr std::uint64_t k_compact_above = 64 << 10;
 
@@ -22,8 +22,9 @@ std::vector<std::byte> encode(const Counts& counts) {
   std::vector<std::byte> record;
   const auto magic = as_view(k_magic).span();
   record.insert(record.end(), magic.begin(), magic.end());
-  for (const std::uint64_t value : {counts.hits, counts.misses, counts.bypassed, counts.rejected, counts.backend_failures,
-                                    counts.time_saved_us, static_cast<std::uint64_t>(counts.stored_bytes)}) {
+  for (const std::uint64_t value : {counts.hits, counts.trace_hits, counts.misses, counts.bypassed, counts.rejected,
+                                    counts.backend_failures, counts.bytes_hashed, counts.time_saved_us,
+                                    static_cast<std::uint64_t>(counts.stored_bytes)}) {
     for (int i = 0; i < 8; ++i) record.push_back(static_cast<std::byte>(value >> (8 * i)));
   }
   return record;
@@ -38,7 +39,8 @@ Counts sum(ByteView log) {
     // A record that the next one begins within was torn.
     if (record.size() == k_record && (!next || *next - *at >= k_record)) {
       const auto field = [&](std::uint64_t i) { return *record.le<std::uint64_t>(8 * i); };
-      total.add({field(1), field(2), field(3), field(4), field(5), field(6), static_cast<std::int64_t>(field(7))});
+      total.add({field(1), field(2), field(3), field(4), field(5), field(6), field(7), field(8),
+                 static_cast<std::int64_t>(field(9))});
     }
     at = next;
   }
@@ -49,10 +51,12 @@ Counts sum(ByteView log) {
 
 void Counts::add(const Counts& other) noexcept {
   hits += other.hits;
+  trace_hits += other.trace_hits;
   misses += other.misses;
   bypassed += other.bypassed;
   rejected += other.rejected;
   backend_failures += other.backend_failures;
+  bytes_hashed += other.bytes_hashed;
   time_saved_us += other.time_saved_us;
   // Unsigned, so that a damaged log cannot overflow.
   stored_bytes = static_cast<std::int64_t>(static_cast<std::uint64_t>(stored_bytes) +

@@ -9,10 +9,12 @@ namespace modelaudit::cache {
 /// Counts of one run, or their sums over all runs.
 struct Counts {
   std::uint64_t hits = 0;
+  std::uint64_t trace_hits = 0;  ///< among `hits`
   std::uint64_t misses = 0;
   std::uint64_t bypassed = 0;
   std::uint64_t rejected = 0;
   std::uint64_t backend_failures = 0;
+  std::uint64_t bytes_hashed = 0;
   std::uint64_t time_saved_us = 0;
   std::int64_t stored_bytes = 0;  ///< by which the folder grew, or shrank
 
@@ -20,11 +22,11 @@ struct Counts {
   bool operator==(const Counts&) const = default;
 };
 
-// The file `totals` is a log of one 64-byte record a run, appended with one write: processes need no lock and lose
+// The file `totals` is a log of one 80-byte record a run, appended with one write: processes need no lock and lose
 // nothing. A record that is not whole (a full disk, kill -9) is skipped.
 //
-//   record = magic hits misses bypassed rejected failures saved_us stored_bytes
-//   magic  = "MATOTALS"; all others u64 little-endian, the last one signed
+//   record = magic hits trace_hits misses bypassed rejected failures bytes_hashed saved_us stored_bytes
+//   magic  = "MATOTAL2"; all others u64 little-endian, the last one signed
 
 Result<void> append_totals(int folder, const Counts& counts);
 

@@ -62,7 +62,7 @@ struct Auditor::Impl {
   ScanResult scan_path(const std::filesystem::path& path, std::string_view shown, const Limits& limits,
                        const ReadCallback& on_read) const;
   TracedResult scan_uncached(const std::filesystem::path& path, std::string_view shown, const Limits& limits,
-                             const ReadCallback& on_read) const;
+                             const ReadCallback& on_read, TraceNeed need) const;
   ScanResult finish(ScanResult result) const {
     apply(options.policy, result);
     return result;
@@ -102,12 +102,12 @@ void Auditor::Impl::use_cache(std::shared_ptr<CacheManager> manager) {
 
 ScanResult Auditor::Impl::scan_path(const std::filesystem::path& path, std::string_view shown, const Limits& limits,
                                     const ReadCallback& on_read) const {
-  if (!cache) return scan_uncached(path, shown, limits, on_read).result;
-  return cache->cached_scan(*keys, path, shown, [&] { return scan_uncached(path, shown, limits, on_read); });
+  const auto scan = [&](TraceNeed need) { return scan_uncached(path, shown, limits, on_read, need); };
+  return cache ? cache->cached_scan(*keys, path, shown, scan) : scan(TraceNeed::none).result;
 }
 
 TracedResult Auditor::Impl::scan_uncached(const std::filesystem::path& path, std::string_view shown,
-                                          const Limits& limits, const ReadCallback& on_read) const {
+                                          const Limits& limits, const ReadCallback& on_read, TraceNeed need) const {
   const auto fd = io::open_regular(path);
   if (!fd) {
     TracedResult unread;
@@ -119,8 +119,13 @@ TracedResult Auditor::Impl::scan_uncached(const std::filesystem::path& path, std
     return unread;
   }
   const std::string name = path.filename().string();
-  engine::ScanOutcome outcome =
-      engine.scan_descriptor({.fd = fd->get(), .name = name, .shown = shown, .limits = &limits, .on_read = on_read, .folder = path.parent_path()});
+  engine::ScanOutcome outcome = engine.scan_descriptor({.fd = fd->get(),
+                                                        .name = name,
+                                                        .shown = shown,
+                                                        .limits = &limits,
+                                                        .on_read = on_read,
+                                                        .need = need,
+                                                        .folder = path.parent_path()});
   return {std::move(outcome.result), std::move(outcome.trace)};
 }
 

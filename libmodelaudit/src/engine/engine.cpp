@@ -70,6 +70,7 @@ ScanOutcome Engine::scan_descriptor(const FileScan& file) const {
     add_gap(outcome.result, GapKind::limit,
             "the file has " + std::to_string(identity->size) + " bytes, more than the limit of " +
                 std::to_string(*limits.file_size) + " (--max-size)");
+    if (file.need != TraceNeed::none) outcome.trace.digest = io::RangeDigest().finish();  // it rests on the size alone
     return outcome;
   }
   const ReadStrategy strategy = file.need == TraceNeed::exact ? ReadStrategy::positioned : options_.read;
@@ -82,7 +83,7 @@ ScanOutcome Engine::scan_descriptor(const FileScan& file) const {
   bool siblings_unchanged = true;
   {
     std::optional<Surroundings> surroundings;
-    if (file.folder) surroundings.emplace(*file.folder, strategy, budget, file.need);
+    if (file.folder) surroundings.emplace(*file.folder, options_.read, budget, file.need);
     FileInput input(**reader, reads, budget, file.on_read);
     run(input, file.name, budget, surroundings ? &*surroundings : nullptr, outcome);
     if (surroundings) siblings_unchanged = surroundings->finish(outcome.trace);

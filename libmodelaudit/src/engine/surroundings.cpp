@@ -9,7 +9,7 @@ namespace modelaudit::engine {
 struct SiblingRecord {
   Companion companion;
   io::IntervalSet reads;
-  io::ReadRecord exact;  ///< the bytes themselves, under TraceNeed::exact
+  io::ReadRecord exact;  ///< the bytes themselves, where digests are wanted
   bool changed = false;
 };
 
@@ -31,7 +31,7 @@ class OpenSibling final : public Sibling {
     record_->reads.add(offset, length);
     if (!reader_->is_mapped()) held_.add(length);
     const ByteView view = reader_->bytes(offset, length);
-    if (need_ == TraceNeed::exact) record_->exact.add(offset, view.span());
+    if (need_ != TraceNeed::none) record_->exact.add(offset, view.span());
     return view;
   }
 
@@ -52,7 +52,12 @@ bool same_state(const FileIdentity& a, const FileIdentity& b) {
 }  // namespace
 
 Surroundings::Surroundings(std::filesystem::path folder, ReadStrategy strategy, Budget& budget, TraceNeed need)
-    : path_(std::move(folder)), strategy_(strategy), budget_(budget), need_(need), held_(budget) {}
+    : path_(std::move(folder)),
+      // Nobody looked whether a sibling may change without its times showing it: what is hashed is what was read.
+      strategy_(need == TraceNeed::none ? strategy : ReadStrategy::positioned),
+      budget_(budget),
+      need_(need),
+      held_(budget) {}
 
 Surroundings::~Surroundings() = default;
 
@@ -126,17 +131,11 @@ bool Surroundings::finish(SiblingRecord& record) {
   companion.ranges = io::widened(record.reads.merged());
   if (record.changed) return false;
   if (!companion.existed) return true;
-  if (need_ == TraceNeed::exact) {
+  if (need_ != TraceNeed::none) {
     if (auto read = record.exact.finish()) {
       companion.ranges = std::move(read->ranges);
       companion.digest = read->digest;
     }
-  } else if (need_ == TraceNeed::digest) {
-    const auto fd = io::open_beside(folder_, companion.relative_path);
-    if (!fd) return false;
-    const auto digest = io::digest_of_ranges(fd->get(), companion.ranges);
-    if (!digest) return false;
-    companion.digest = *digest;
   }
   const auto now = io::identity_beside(folder_, companion.relative_path);
   return now && same_state(*now, companion.identity);
