@@ -41,6 +41,12 @@ void add_metadata(const Metadata& more, ScanResult& result) {
   std::sort(result.metadata.begin(), result.metadata.end());
 }
 
+/// What the caller said that a file holds; said of a folder, it is about no file.
+const ContentId* known_content(const engine::WalkedFile& file) {
+  const Target& target = *file.target;
+  return target.content && file.path == target.path ? &*target.content : nullptr;
+}
+
 using ReadCallback = engine::FileInput::ReadCallback;
 
 }  // namespace
@@ -60,7 +66,7 @@ struct Auditor::Impl {
   void use_cache(std::shared_ptr<CacheManager> manager);
 
   ScanResult scan_path(const std::filesystem::path& path, std::string_view shown, const Limits& limits,
-                       const ReadCallback& on_read) const;
+                       const ReadCallback& on_read, const ContentId* content = nullptr) const;
   TracedResult scan_uncached(const std::filesystem::path& path, std::string_view shown, const Limits& limits,
                              const ReadCallback& on_read, TraceNeed need) const;
   ScanResult finish(ScanResult result) const {
@@ -101,9 +107,9 @@ void Auditor::Impl::use_cache(std::shared_ptr<CacheManager> manager) {
 }
 
 ScanResult Auditor::Impl::scan_path(const std::filesystem::path& path, std::string_view shown, const Limits& limits,
-                                    const ReadCallback& on_read) const {
+                                    const ReadCallback& on_read, const ContentId* content) const {
   const auto scan = [&](TraceNeed need) { return scan_uncached(path, shown, limits, on_read, need); };
-  return cache ? cache->cached_scan(*keys, path, shown, scan) : scan(TraceNeed::none).result;
+  return cache ? cache->cached_scan(*keys, path, shown, scan, content) : scan(TraceNeed::none).result;
 }
 
 TracedResult Auditor::Impl::scan_uncached(const std::filesystem::path& path, std::string_view shown,
@@ -143,7 +149,7 @@ void Auditor::Impl::scan_all(const std::vector<engine::WalkedFile>& files, std::
       const std::size_t i = next.fetch_add(1);
       if (i >= files.size()) return;
       const auto on_read = [&](std::uint64_t furthest, std::uint64_t total) { tell(files[i], furthest, total); };
-      results[i] = scan_path(files[i].path, files[i].shown, options.limits, on_read);
+      results[i] = scan_path(files[i].path, files[i].shown, options.limits, on_read, known_content(files[i]));
       ++done;
       tell(files[i], results[i].coverage.size, results[i].coverage.size);
     }
