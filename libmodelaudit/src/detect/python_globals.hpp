@@ -48,6 +48,10 @@ GlobalJudgement judge_global(std::string_view module, std::string_view name, boo
 /// True when `module` or a package above it has a row for the whole module that is critical: os, subprocess, ctypes.
 bool is_dangerous_module(std::string_view module);
 
+/// True when importing `module` only runs what is known: it, or a package below it, has safe names in the table, or it
+/// belongs to Python's standard library, and is_dangerous_module() does not hold.
+bool is_cleared_module(std::string_view module);
+
 /// The kind of a component met on an attribute walk (getattr with a constant, dotted names): `unknown` for ordinary ones.
 GlobalKind judge_attribute(std::string_view attribute);
 

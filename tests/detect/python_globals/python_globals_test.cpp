@@ -151,5 +151,16 @@ TEST_CASE("modules are dangerous as a whole or not", "[globals]") {
   CHECK_FALSE(is_dangerous_module("mymodel.os"));
 }
 
+TEST_CASE("modules that may be imported by name", "[globals]") {
+  for (const char* module : {"numpy", "sklearn", "sklearn.tree", "torch.nn", "json", "email.message", "datetime"}) {
+    INFO(module);
+    CHECK(is_cleared_module(module));
+  }
+  for (const char* module : {"", "os", "posix", "subprocess", "ctypes.util", "nump", "numpyx", "mymodel", "mymodel.json", "antigravity"}) {
+    INFO(module);
+    CHECK_FALSE(is_cleared_module(module));
+  }
+}
+
 }  // namespace
 }  // namespace modelaudit::detect

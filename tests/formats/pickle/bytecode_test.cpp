@@ -64,3 +64,17 @@ TEST_CASE("Imports and attributes by text are judged by what they reach", "[pick
   const std::string write = stack_global("dill._dill", "_setattr") + tuple3(stack_global("collections", "OrderedDict"), str("get"), "N") + "R";
   CHECK(scan(pickle4(write), "model.dill").worst() == Severity::critical);
 }
+
+TEST_CASE("An import by text of what nobody cleared is a warning", "[pickle]") {
+  const auto import = [](const std::string& argument) {
+    return scan(pickle4(reduce(stack_global("cloudpickle.cloudpickle", "subimport"), argument)), "m.pkl");
+  };
+  for (const char* module : {"numpy", "sklearn.linear_model", "json", "math"}) {
+    INFO(module);
+    CHECK(import(tuple1(str(module))).verdict() == Verdict::clean);
+  }
+  CHECK(has_rule(import(tuple1(str("my_package"))), "pickle-unknown-global", Severity::warning));
+  CHECK(has_rule(import(tuple1(str("numpyx"))), "pickle-unknown-global", Severity::warning));
+  // Not a constant: whatever it is at run time.
+  CHECK(import(tuple1(reduce(stack_global("collections", "OrderedDict"), ")"))).worst() == Severity::critical);
+}

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "detect/python_globals/standard_library.hpp"
 #include "detect/python_globals/tables.hpp"
 
 namespace modelaudit::detect {
@@ -273,6 +274,16 @@ bool is_dangerous_module(std::string_view module) {
   if (find_alias(module) != nullptr) return true;
   const DangerousRow* row = find_module_row(module);
   return row != nullptr && row->kind == GlobalKind::critical;
+}
+
+bool is_cleared_module(std::string_view module) {
+  if (module.empty() || is_dangerous_module(module)) return false;
+  const std::string_view package = module.substr(0, module.find('.'));
+  if (std::binary_search(std::begin(k_standard_library), std::end(k_standard_library), package)) return true;
+  const auto* row = std::lower_bound(std::begin(tables::k_safe), std::end(tables::k_safe), module,
+                                     [](const auto& r, std::string_view m) { return r.module < m; });
+  if (row == std::end(tables::k_safe)) return false;
+  return row->module == module || (row->module.starts_with(module) && row->module[module.size()] == '.');
 }
 
 GlobalKind judge_attribute(std::string_view attribute) {

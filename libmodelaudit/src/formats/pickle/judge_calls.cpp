@@ -271,10 +271,16 @@ void Judge::call_getattr(const Machine& machine, const Call& call, State& s) {
 void Judge::call_bytecode(const Machine& machine, const Call& call, State& s) {
   const std::vector<Value> args = machine.items(call.args, 4);
   const auto text = args.empty() ? std::nullopt : machine.text(args[0]);
-  if (s.name == "_import_module" || s.name == "subimport" || s.name == "dynamic_subimport") {
-    if (text && detect::is_dangerous_module(*text)) report_call(s, machine, call);
+  if (s.name == "_import_module" || s.name == "subimport") {
+    // Importing runs the module: a name that nobody cleared is as unknown here as in a global.
+    if (!text || detect::is_dangerous_module(*text)) {
+      report_call(s, machine, call);
+    } else if (!detect::is_cleared_module(*text)) {
+      unknown_.emplace(*text, call.offset);
+    }
     return;
   }
+  if (s.name == "dynamic_subimport") return;  // an empty module object, nothing is imported
   if (s.name == "_eval_repr") {
     if (!text || !is_constant_repr(*text)) report_call(s, machine, call);
     return;
