@@ -2,11 +2,12 @@
 """Lists the exact Python names that the frameworks write into their pickles, for safe_globals.tsv.
 
     enumerate_globals.py                                   rows to standard output, what was refused to standard error
-    enumerate_globals.py --merge libmodelaudit/data        adds the rows to DIR/safe_globals.tsv
+    enumerate_globals.py --merge libmodelaudit/data        adds the rows to DIR/safe_globals.tsv, and the constructors that
+                                                           do more to DIR/dangerous_globals.tsv
 
-Run it inside an environment made from requirements.txt. A class is listed when creating it and restoring its state can
-do nothing but set fields: everything reachable from its `__new__`, `__init__` and `__setstate__` inside its own module is
-read, and a call that runs text, imports, or opens something refuses it. Three more sources are tables beside this file:
+Run it inside an environment made from requirements.txt. A class is listed when restoring its state can do
+nothing but set fields: everything reachable from its `__new__` and `__setstate__` inside its own module is read, and a call
+that runs text, imports, or opens something refuses it; where only `__init__` has such a call, that gets a row of its own. Three more sources are tables beside this file:
 published_names.tsv (names of frameworks that need not be installed), renamed_modules.tsv (where a class lived in older
 versions) and, as the last word, dangerous_globals.tsv: a name that stands there is never added.
 """
@@ -26,10 +27,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Calls that no model part may make while it is created or restored.
 FORBIDDEN = {
     "eval", "exec", "compile", "__import__", "import_module", "open", "load", "loads", "unpickle", "system", "popen", "Popen",
-    "check_output", "check_call", "urlopen", "urlretrieve", "get", "fromfile", "memmap", "load_library", "CDLL", "makedirs",
+    "check_output", "check_call", "find_jar", "find_binary", "find_jars_within_path", "config_java", "java", "urlopen", "urlretrieve", "get", "fromfile", "memmap", "load_library", "CDLL", "makedirs",
     "mkdir", "remove", "unlink", "rmtree", "literal_eval", "from_pretrained", "load_model", "from_file", "_import_dotted_name",
 } - {"get", "literal_eval", "remove"}
-ENTRIES = ("__new__", "__init__", "__setstate__")
+RESTORED = ("__new__", "__setstate__")  # all that runs where an object is made from its state
 
 # framework -> (package to walk, modules of it whose classes are parts of models)
 MODULES = {
@@ -52,7 +53,7 @@ MODULES = {
     "scipy": ("scipy", r"""
         sparse\._(base|bsr|compressed|coo|csc|csr|data|dia|dok|index|lil|matrix) | spatial\._(ckdtree|kdtree) |
         spatial\.transform\._\w+ | interpolate\._(bsplines|cubic|fitpack2|interpnd|interpolate|ndbspline|ndgriddata|polyint|
-        rbfinterp|rgi) | optimize\._(optimize|constraints) | stats\._(kde|distn_infrastructure|multivariate)"""),
+        rbfinterp|rgi) | optimize\._(optimize|constraints|lbfgsb_py) | stats\._(kde|distn_infrastructure|multivariate)"""),
     "pandas": ("pandas", r"""
         core\.(frame|series|base|generic|flags) | core\.indexes\.\w+ | core\.arrays\.\w+ | core\.arrays\.sparse\.(array|dtype) |
         core\.arrays\.arrow\.array | core\.dtypes\.(dtypes|base) | core\.internals\.(blocks|managers) |
@@ -60,6 +61,33 @@ MODULES = {
         _libs\.tslibs\.(base|dtypes|nattype|offsets|period|timedeltas|timestamps) | tseries\.holiday"""),
     "xgboost": ("xgboost", r"core | sklearn | data | _data_utils"),
     "lightgbm": ("lightgbm", r"basic | sklearn | compat"),
+    # Packages that people publish models of; those that are not installed are left out.
+    "category_encoders": ("category_encoders", r"\w+"),
+    "gensim": ("gensim", r"(models|corpora)\.\w+ | utils | similarities\.(docsim|annoy|termsim|levenshtein)"),
+    "hdbscan": ("hdbscan", r"dist_metrics | hdbscan_ | prediction | _prediction_utils | robust_single_linkage_ | flat"),
+    "hmmlearn": ("hmmlearn", r"\w+"),
+    "imblearn": ("imblearn", r"(base|pipeline|(combine|ensemble|metrics|over_sampling|under_sampling)(\.\w+)*)"),
+    "lifelines": ("lifelines", r"fitters(\.\w+)* | utils(\.\w+)? | \w*fitter\w*"),
+    "mlxtend": ("mlxtend", r"(classifier|regressor|feature_selection|feature_extraction|cluster|preprocessing|_base)\.\w+"),
+    "nltk": ("nltk", r"probability | collocations | tree(\.\w+)? | grammar | (classify|lm|stem|tag|tokenize|chunk)\.\w+"),
+    "pmdarima": ("pmdarima", r"(arima|preprocessing|model_selection)(\.\w+)* | pipeline | base"),
+    "pyod": ("pyod", r"models\.\w+"),
+    "river": ("river", r"(?!datasets|evaluate|sketch\.cli|stream).+"),
+    "scikit-optimize": ("skopt", r"(learning|space)(\.\w+)+"),
+    "sklearn-crfsuite": ("sklearn_crfsuite", r"estimator"),
+    "statsmodels": ("statsmodels", r"(base|discrete|distributions|duration|gam|genmod|iolib|miscmodels|multivariate|"
+                                   r"nonparametric|regression|robust|stats|tools|treatment|tsa)(\.\w+)*"),
+    "patsy": ("patsy", r"(?!test_)\w+"),
+    "surprise": ("surprise", r"prediction_algorithms\.\w+ | trainset | dataset | reader"),
+    "umap": ("umap", r"umap_ | parametric_umap"),
+    "pynndescent": ("pynndescent", r"pynndescent_"),
+    "sktime": ("sktime", r"(base|classification|forecasting|regression|transformations)(\.\w+)*"),
+    "tslearn": ("tslearn", r"(clustering|neighbors|preprocessing|shapelets|svm|early_classification|piecewise)(\.\w+)*"),
+    "implicit": ("implicit", r"\w+(\.\w+)?"),
+    "lightfm": ("lightfm", r"lightfm | data"),
+    "shap": ("shap", r"explainers(\.\w+)* | maskers(\.\w+)* | models(\.\w+)* | links | _explanation"),
+    "prophet": ("prophet", r"forecaster | diagnostics"),
+    "optuna": ("optuna", r"(distributions|samplers|pruners|trial|study)(\.\w+)*"),
 }
 SKIPPED_PACKAGES = re.compile(r"\.(tests?|testing|_testing|datasets|externals|conftest|_build_utils|__check_build|\w*_plot|"
                               r"plotting|io|spark|dask|federated|onnx|fx|_inductor|_dynamo|cli|f2py|distutils|jit|export|_export|masked|"
@@ -86,14 +114,24 @@ FUNCTIONS = {
                            r"dropout|layer_norm|batch_norm|linear|interpolate|pad|one_hot|cosine_similarity|embedding)$",
     "torch._C._nn": r"^(gelu|silu|mish|elu_?|leaky_relu_?|hardtanh|hardswish|hardsigmoid|softplus|log_sigmoid|glu|linear)$",
     "torch._utils": r"^_rebuild_",
+    "gensim.models.phrases": r"^(original|npmi)_scorer$",
+    "gensim.models.tfidfmodel": r"^(df2idf|smartirs_\w+)$",
+    "gensim.utils": r"^(identity|call_on_class_only)$",
+    "hdbscan.dist_metrics": r"^newObj$",
     "torch.jit._pickle": r"^(build_|restore_type_tag$)",
 }
+# Classes that are safe only where they are restored from their state: (module, "Class.__init__") -> what that would do.
+CONSTRUCTORS = {}
 PYX = re.compile(r"^__pyx_unpickle_\w+$")
 
 
 def walk(root, wanted):
     """Every module below `root` whose name after the root matches `wanted`."""
-    todo = [importlib.import_module(root)]
+    try:
+        todo = [importlib.import_module(root)]
+    except ImportError:
+        print(f"refused\t{root}\t*\tnot installed", file=sys.stderr)
+        return
     while todo:
         module = todo.pop(0)
         if wanted.fullmatch(module.__name__[len(root) + 1:]):
@@ -121,15 +159,17 @@ def called_names(function):
             names.add((node.func.id, False))
         elif isinstance(node.func, ast.Attribute):
             owner = node.func.value
+            if isinstance(owner, ast.Name) and owner.id == "re":  # re.compile
+                continue
             own = isinstance(owner, ast.Name) and owner.id in ("self", "cls", "super")
             own |= isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == "super"
             names.add((node.func.attr, own))
     return names
 
 
-def forbidden_call(cls):
-    """The first forbidden call that creating or restoring `cls` could reach, or None."""
-    todo, seen = [(cls, name) for name in ENTRIES], set()
+def forbidden_call(cls, entries):
+    """The first forbidden call that `entries` of `cls` could reach, or None."""
+    todo, seen = [(cls, name) for name in entries], set()
     while todo:
         owner, name = todo.pop()
         if (owner, name) in seen:
@@ -141,7 +181,7 @@ def forbidden_call(cls):
             body = inspect.unwrap(getattr(body, "__func__", body)) if callable(body) or hasattr(body, "__func__") else body
             for call, own in called_names(body) or ():
                 if call in FORBIDDEN:
-                    return f"{name} calls {call}"
+                    return f"{name} calls {call}" if name.startswith("__") else f"calls {call}"
                 if own:
                     todo.append((cls, call))
                 elif inspect.isfunction(getattr(sys.modules.get(getattr(body, "__module__", ""), None), call, None)):
@@ -167,12 +207,15 @@ def rows_of_module(framework, module):
         homes = {value.__module__} if value.__module__ == module.__name__ else set()
         if framework == "pandas" and defined_in(value, module):
             homes |= {value.__module__, module.__name__}  # pandas 3 writes the public name, older ones the module's
-        reason = forbidden_call(value) if homes else None
+        reason = forbidden_call(value, RESTORED) if homes else None
+        constructor = forbidden_call(value, ("__init__",)) if homes else None
         for home in sorted(homes):
             if reason:
                 print(f"refused\t{home}\t{value.__name__}\t{reason}", file=sys.stderr)
-            else:
-                yield home, value.__name__, framework
+                continue
+            yield home, value.__name__, framework
+            if constructor:
+                CONSTRUCTORS[(home, f"{value.__name__}.__init__")] = constructor.removeprefix("__init__ ")
 
 
 def defined_in(value, module):
@@ -255,6 +298,14 @@ def collect(data):
     return sorted((key[0].encode(), key[1].encode(), framework.encode()) for key, framework in kept.items())
 
 
+def merge_constructors(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = {tuple(line.split("\t")[:2]): line for line in lines[1:]}
+    for key, what in CONSTRUCTORS.items():
+        rows.setdefault(key, "\t".join((*key, "warning", f"the constructor {what}; harmless only when restored from state")))
+    path.write_text("\n".join(lines[:1] + [rows[key] for key in sorted(rows)]) + "\n", encoding="utf-8")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--merge", type=pathlib.Path, metavar="DIR", help="folder of the tables; rewrites safe_globals.tsv")
@@ -264,6 +315,7 @@ def main():
     text = b"\n".join(lines) + b"\n"
     if arguments.merge:
         (data / "safe_globals.tsv").write_bytes(text)
+        merge_constructors(data / "dangerous_globals.tsv")
     else:
         sys.stdout.buffer.write(text)
 

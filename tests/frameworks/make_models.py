@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes small harmless model files with the real frameworks, and manifest.tsv beside them.
 
-    make_models.py OUT [--only python,numpy,tables,estimators,torch,tensors]
+    make_models.py OUT [--only python,numpy,tables,estimators,torch,tensors,packages]
     make_models.py OUT --sample DEST [--limit BYTES]     also copies small ones of each kind to DEST/models (clean) and
                                                          DEST/models_with_code (the others)
 
@@ -20,13 +20,17 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from writers.recorder import CLEAN, WARNING_AT_MOST, Recorder  # noqa: E402
 
 WRITERS = {"python": "python", "numpy": "numpy_files", "tables": "tables", "estimators": "estimators", "torch": "torch_files",
-           "tensors": "tensors"}
+           "tensors": "tensors", "packages": "packages"}
 
 
 def copy_sample(recorder, destination, expectation, limit_bytes):
     """The files of `sample.txt` (one path a line, patterns allowed) that stay below the limit, with their rows."""
     wanted = (pathlib.Path(__file__).parent / "sample.txt").read_text(encoding="utf-8").split()
-    rows = []
+    rows = {}
+    manifest = destination / "manifest.tsv"
+    if manifest.exists():  # of an environment with other packages
+        rows = {line.split("\t")[0]: tuple(line.split("\t")) for line in manifest.read_text(encoding="utf-8").splitlines()[1:]}
+    copied = 0
     for row in sorted(recorder.rows):
         source = recorder.root / row[0]
         if row[3] != expectation or not source.is_file() or not any(pathlib.PurePath(row[0]).match(pattern) for pattern in wanted):
@@ -37,10 +41,12 @@ def copy_sample(recorder, destination, expectation, limit_bytes):
         target = destination / row[0]
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-        rows.append(row)
-    lines = ["path\tframework\tversion\texpectation"] + ["\t".join(row) for row in rows]
-    (destination / "manifest.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"{len(rows)} files copied to {destination}")
+        rows[row[0]] = row
+        copied += 1
+    destination.mkdir(parents=True, exist_ok=True)
+    lines = ["path\tframework\tversion\texpectation"] + ["\t".join(rows[path]) for path in sorted(rows)]
+    manifest.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"{copied} files copied to {destination}")
 
 
 def main():
