@@ -11,7 +11,7 @@ namespace modelaudit::cli {
 namespace fs = std::filesystem;
 
 bool is_remote(std::string_view word) {
-  if (word.starts_with("models:/")) return true;
+  if (word.starts_with("models:/") || word.starts_with("runs:/")) return true;
   const auto colon = word.find("://");
   if (colon == std::string_view::npos || colon == 0) return false;
   return std::all_of(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(colon), [](char c) {

@@ -2,7 +2,7 @@
 /// Scanning models where they lie: on servers. A library of its own (`modelaudit::sources`), so that hosts that scan
 /// local files need no HTTP client.
 ///
-/// A reference is what a person writes: `https://HOST/artifactory/REPOSITORY/PATH`. What it stands for is listed, fetched
+/// A reference is what a person writes: `https://HOST/artifactory/REPOSITORY/PATH`, `models:/NAME/VERSION`. What it stands for is listed, fetched
 /// (unless its result or its bytes are known already), scanned, and reported under the address it came from.
 #pragma once
 
@@ -46,6 +46,19 @@ struct JfrogOptions {
   std::vector<std::string> redirect_hosts;
 };
 
+/// MLflow.
+struct MlflowOptions {
+  std::string tracking_uri;            ///< MLFLOW_TRACKING_URI: http:// or https://. May have a private or loopback address
+  Secret token;                        ///< MLFLOW_TRACKING_TOKEN, sent as a bearer token
+  std::string username;                ///< MLFLOW_TRACKING_USERNAME, with `password`; preferred to the token
+  Secret password;                     ///< MLFLOW_TRACKING_PASSWORD
+  bool insecure_tls = false;           ///< MLFLOW_TRACKING_INSECURE_TLS: refused, with what to do instead
+  std::filesystem::path server_cert;   ///< MLFLOW_TRACKING_SERVER_CERT_PATH: PEM of the server's authority
+  /// MODELAUDIT_MLFLOW_ALLOWED_ARTIFACT_URIS: folders of this host ("/models", "file:///models") that may be read when the
+  /// server says that artifacts are there.
+  std::vector<std::string> allowed_artifact_uris;
+};
+
 /// How far a reference has been fetched.
 struct FetchProgress {
   std::string_view url;            ///< file being fetched
@@ -58,6 +71,7 @@ struct FetchProgress {
 /// Everything a host can set. A plain value; sizes in bytes.
 struct SourceOptions {
   JfrogOptions jfrog;
+  MlflowOptions mlflow;
 
   /// Hosts ("host" or "host:port") that may be reached at private and loopback addresses and without TLS. Cloud metadata
   /// services are out of bounds all the same.
@@ -92,7 +106,7 @@ struct SourceOptions {
 MODELAUDIT_SOURCES_EXPORT bool is_reference(std::string_view word, const SourceOptions& options = {});
 
 /// Options with what users of the Python tool have in their environment: JFROG_API_TOKEN, JFROG_ACCESS_TOKEN,
-/// MODELAUDIT_JFROG_ALLOWED_HOSTS, MODELAUDIT_JFROG_ALLOWED_REDIRECT_HOSTS; HTTPS_PROXY, NO_PROXY; SSL_CERT_FILE,
+/// MODELAUDIT_JFROG_ALLOWED_HOSTS, MODELAUDIT_JFROG_ALLOWED_REDIRECT_HOSTS; those of MlflowOptions; HTTPS_PROXY, NO_PROXY; SSL_CERT_FILE,
 /// REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE. The only place of this library that reads it.
 MODELAUDIT_SOURCES_EXPORT SourceOptions source_options_from_environment();
 

@@ -23,6 +23,7 @@ Errc code_of(unsigned status) {
 }  // namespace
 
 Driver::~Driver() = default;
+SourceOptions Driver::transport(const SourceOptions& given) const { return given; }
 
 SourceFailure failure_of(const Driver& driver, const HttpRequest& request, const HttpReply& reply) {
   const std::string advice = driver.advice(request.url, reply.status);

@@ -45,6 +45,8 @@ class Driver {
   virtual bool recognises(std::string_view reference) const = 0;
   /// Hosts that may have private addresses because the user named them for this kind of server.
   virtual std::vector<std::string> trusted_hosts() const = 0;
+  /// The options of the transport to this kind of server.
+  virtual SourceOptions transport(const SourceOptions& given) const;
   /// What lies behind a reference that recognises() took. Throws SourceFailure when nothing can be told.
   virtual RemoteListing list(std::string_view reference, HttpClient& client) const = 0;
   /// What to do about a status that is no success, for a person: "set JFROG_ACCESS_TOKEN". May be empty.
@@ -55,5 +57,6 @@ class Driver {
 SourceFailure failure_of(const Driver& driver, const HttpRequest& request, const HttpReply& reply);
 
 std::unique_ptr<Driver> make_jfrog_driver(const SourceOptions& options);
+std::unique_ptr<Driver> make_mlflow_driver(const SourceOptions& options);
 
 }  // namespace modelaudit::sources

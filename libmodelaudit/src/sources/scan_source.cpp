@@ -15,6 +15,7 @@ using namespace sources;
 std::vector<std::unique_ptr<Driver>> drivers(const SourceOptions& options) {
   std::vector<std::unique_ptr<Driver>> all;
   all.push_back(make_jfrog_driver(options));
+  all.push_back(make_mlflow_driver(options));
   return all;
 }
 
@@ -48,7 +49,7 @@ TargetError why_not(std::string_view reference) {
             url->authority() + " is not known as an Artifactory server; if it is yours, name it in MODELAUDIT_JFROG_ALLOWED_HOSTS"};
   }
   return {shown(reference), Errc::unsupported,
-          "no known source; https://HOST/artifactory/REPOSITORY/PATH is one, anything else has to be downloaded and scanned as files"};
+          "no known source; https://HOST/artifactory/REPOSITORY/PATH and models:/NAME/VERSION are, anything else has to be downloaded and scanned as files"};
 }
 
 void check(const SourceOptions& options) {
@@ -59,6 +60,7 @@ void check(const SourceOptions& options) {
 /// A driver with its client, and what it lists.
 struct Opened {
   std::unique_ptr<Driver> driver;
+  std::unique_ptr<SourceOptions> transport;  ///< that the client refers to
   std::unique_ptr<HttpClient> client;
   RemoteListing listing;
 };
@@ -73,7 +75,8 @@ std::optional<Opened> open(const Auditor& auditor, std::string_view reference, c
     errors.push_back(why_not(reference));
     return std::nullopt;
   }
-  opened.client = make_curl_client(options, opened.driver->trusted_hosts(), auditor.options().stop);
+  opened.transport = std::make_unique<SourceOptions>(opened.driver->transport(options));
+  opened.client = make_curl_client(*opened.transport, opened.driver->trusted_hosts(), auditor.options().stop);
   try {
     opened.listing = opened.driver->list(reference, *opened.client);
   } catch (const SourceFailure& failure) {
