@@ -29,4 +29,6 @@ done
 if [ "$frameworks" = yes ]; then
   echo "== fresh models from the real frameworks =="
   tests/frameworks/run.sh build/release/cli/modelaudit
+  echo "== models on a real MLflow server =="
+  tests/sources/run_mlflow.sh build/release/cli/modelaudit
 fi
