@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -58,6 +59,22 @@ std::vector<Fields> read_table(const std::string& file, const std::string& heade
   return rows;
 }
 
+/// All texts of the tables in one: rows hold numbers, so that the loader has no pointers to put right at every start.
+class TextPool {
+ public:
+  /// "{offset, length}" of a text.
+  std::string place(const std::string& text) {
+    const auto [known, added] = offsets_.try_emplace(text, text_.size());
+    if (added) text_ += text;
+    return "{" + std::to_string(known->second) + ", " + std::to_string(text.size()) + "}";
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::map<std::string, std::size_t> offsets_;
+  std::string text_;
+};
+
 std::string cpp_literal(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
@@ -77,10 +94,17 @@ void write_array(std::ostream& out, const char* type, const char* name, const st
   out << "};\n\n";
 }
 
-void quote_all(std::vector<Fields>& rows) {
+void place_all(std::vector<Fields>& rows, TextPool& pool) {
   for (Fields& row : rows) {
-    for (std::string& field : row) field = cpp_literal(field);
+    for (std::string& field : row) field = pool.place(field);
   }
+}
+
+void write_pool(std::ostream& out, const std::string& text) {
+  constexpr std::size_t k_line = 110;
+  out << "inline constexpr char k_text[] =";
+  for (std::size_t at = 0; at < text.size(); at += k_line) out << "\n    " << cpp_literal(text.substr(at, k_line));
+  out << ";\n\n";
 }
 
 }  // namespace
@@ -105,21 +129,25 @@ int main(int argc, char** argv) {
     if (safe[i][1] == "*") fail(argv[3], i + 2, "a whole module cannot be called safe");
     if (listed.contains({safe[i][0], safe[i][1]})) fail(argv[3], i + 2, "the name is in the dangerous table too");
   }
-  quote_all(dangerous);
-  for (Fields& row : dangerous) row[2] = row[2] == "\"critical\"" ? "GlobalKind::critical" : "GlobalKind::warning";
-  quote_all(safe);
+  TextPool pool;
+  std::vector<std::string> kinds;
+  for (const Fields& row : dangerous) kinds.push_back("GlobalKind::" + row[2]);
   for (Fields& row : safe) row.resize(2);
-  quote_all(python2);
-  quote_all(aliases);
+  for (auto* rows : {&dangerous, &safe, &python2, &aliases}) place_all(*rows, pool);
+  for (std::size_t i = 0; i < dangerous.size(); ++i) dangerous[i][2] = kinds[i];
 
   std::filesystem::create_directories(std::filesystem::path(argv[1]).parent_path());
   std::ofstream out(argv[1], std::ios::binary | std::ios::trunc);
-  out << "// Generated from the tables in libmodelaudit/data.\n#pragma once\n\n#include <string_view>\n\n"
+  out << "// Generated from the tables in libmodelaudit/data.\n#pragma once\n\n#include <cstdint>\n#include <string_view>\n\n"
          "#include \"detect/python_globals.hpp\"\n\nnamespace modelaudit::detect::tables {\n\n"
-         "struct DangerousRow {\n  std::string_view module, name;\n  GlobalKind kind;\n  std::string_view why;\n};\n"
-         "struct SafeRow {\n  std::string_view module, name;\n};\n"
-         "struct RenameRow {\n  std::string_view module, name, new_module, new_name;\n};\n"
-         "struct AliasRow {\n  std::string_view component, module;\n};\n\n";
+;
+  write_pool(out, pool.text());
+  out << "/// A part of k_text.\nstruct Text {\n  std::uint32_t offset, length;\n"
+         "  constexpr operator std::string_view() const noexcept { return {k_text + offset, length}; }\n};\n"
+         "struct DangerousRow {\n  Text module, name;\n  GlobalKind kind;\n  Text why;\n};\n"
+         "struct SafeRow {\n  Text module, name;\n};\n"
+         "struct RenameRow {\n  Text module, name, new_module, new_name;\n};\n"
+         "struct AliasRow {\n  Text component, module;\n};\n\n";
   write_array(out, "DangerousRow", "k_dangerous", dangerous);
   write_array(out, "SafeRow", "k_safe", safe);
   write_array(out, "RenameRow", "k_python2", python2);

@@ -45,7 +45,7 @@ const DangerousRow* find_module_row(std::string_view module) {
   }
 }
 
-bool is_scanner(const DangerousRow& row) { return row.why == "tampers with a scanner"; }
+bool is_scanner(const DangerousRow& row) { return std::string_view(row.why) == "tampers with a scanner"; }
 
 GlobalJudgement from_row(const DangerousRow& row, GlobalReason reason) {
   GlobalJudgement out{row.kind, reason, std::string(row.module), std::string(row.name), row.why};
@@ -283,7 +283,8 @@ bool is_cleared_module(std::string_view module) {
   const auto* row = std::lower_bound(std::begin(tables::k_safe), std::end(tables::k_safe), module,
                                      [](const auto& r, std::string_view m) { return r.module < m; });
   if (row == std::end(tables::k_safe)) return false;
-  return row->module == module || (row->module.starts_with(module) && row->module[module.size()] == '.');
+  const std::string_view listed = row->module;
+  return listed == module || (listed.starts_with(module) && listed[module.size()] == '.');
 }
 
 GlobalKind judge_attribute(std::string_view attribute) {
