@@ -5,6 +5,7 @@
 #include <memory>
 #include <modelaudit/auditor.hpp>
 #include <modelaudit/cache.hpp>
+#include <modelaudit/downloads.hpp>
 #include <modelaudit/error.hpp>
 #include <modelaudit/report.hpp>
 #include <nlohmann/json.hpp>
@@ -39,6 +40,11 @@ std::shared_ptr<CacheManager> open_cache(const CacheWords& words) {
   return get_cache_manager(cache_options(words.place), CacheAccess::inspect);
 }
 
+/// Fetched files lie in the cache's folder; a cache on a server has none.
+std::shared_ptr<DownloadStore> open_downloads(const CacheManager& cache) {
+  return cache.directory().empty() ? nullptr : DownloadStore::open(cache.directory(), CacheAccess::inspect);
+}
+
 std::string megabytes(std::uint64_t bytes) {
   char text[40];
   std::snprintf(text, sizeof text, "%.1f MB", static_cast<double>(bytes) / (1 << 20));
@@ -48,6 +54,8 @@ std::string megabytes(std::uint64_t bytes) {
 void show_stats(const CacheWords& words) {
   const auto cache = open_cache(words);
   const CacheStats stats = cache->stats();
+  const auto downloads = open_downloads(*cache);
+  const BackendStats kept = downloads ? downloads->stats() : BackendStats{};
   const bool folder = cache->server().empty();
   const std::string place = folder ? cache->directory().string() : cache->server();
   if (words.format == "json") {
@@ -60,7 +68,8 @@ void show_stats(const CacheWords& words) {
                       {"rejected", stats.rejected},
                       {"backend_failures", stats.backend_failures},
                       {"hit_rate", stats.hit_rate()},
-                      {"time_saved_us", stats.time_saved_us}};
+                      {"time_saved_us", stats.time_saved_us},
+                      {"downloads", {{"files", kept.entries}, {"bytes", kept.bytes}}}};
     return print(out.dump(2, ' ', true, Json::error_handler_t::replace) + "\n");
   }
   char rate[32];
@@ -71,26 +80,40 @@ void show_stats(const CacheWords& words) {
         "Entries:    " + std::to_string(stats.entries) + " (" + megabytes(stats.bytes) + ")\n" +
         "Hits:       " + std::to_string(stats.hits) + " of " + std::to_string(stats.hits + stats.misses) + " (" + rate +
         ")\n" + "Bypassed:   " + std::to_string(stats.bypassed) + "\n" +
-        "Rejected:   " + std::to_string(stats.rejected) + "\n" + "Time saved: " + saved + "\n");
+        "Rejected:   " + std::to_string(stats.rejected) + "\n" + "Time saved: " + saved + "\n" +
+        "Downloads:  " + std::to_string(kept.entries) + " (" + megabytes(kept.bytes) + ")\n");
 }
 
-void show_removal(const CacheWords& words, const CacheRemoval& removal) {
+void show_removal(const CacheWords& words, const CacheRemoval& results, const CacheRemoval& downloads) {
   if (words.format == "json") {
-    const Json out = {{"dry_run", words.dry_run}, {"entries", removal.entries}, {"bytes", removal.bytes}};
+    const Json out = {{"dry_run", words.dry_run},
+                      {"entries", results.entries},
+                      {"bytes", results.bytes},
+                      {"downloads", {{"files", downloads.entries}, {"bytes", downloads.bytes}}}};
     return print(out.dump(2) + "\n");
   }
-  print(std::string(words.dry_run ? "Would remove " : "Removed ") + std::to_string(removal.entries) + " entries (" +
-        megabytes(removal.bytes) + ").\n");
+  std::string text = (words.dry_run ? "Would remove " : "Removed ") + std::to_string(results.entries) + " entries (" +
+                     megabytes(results.bytes) + ")";
+  if (downloads.entries != 0)
+    text += " and " + std::to_string(downloads.entries) + " fetched files (" + megabytes(downloads.bytes) + ")";
+  print(text + ".\n");
+}
+
+/// Removes what was not used for `max_age`; seconds::min() means everything.
+void remove(const CacheWords& words, std::chrono::seconds max_age) {
+  const auto cache = open_cache(words);
+  const bool all = max_age == std::chrono::seconds::min() && !words.dry_run;
+  const CacheRemoval results = all ? cache->clear() : cache->cleanup(max_age, words.dry_run);
+  const auto store = open_downloads(*cache);
+  show_removal(words, results, store ? store->cleanup(max_age, words.dry_run) : CacheRemoval{});
 }
 
 void clear(const CacheWords& words) {
-  const auto cache = open_cache(words);
-  // An age of seconds::min() means every entry: cleanup() can count them without removing any.
-  show_removal(words, words.dry_run ? cache->cleanup(std::chrono::seconds::min(), true) : cache->clear());
+  remove(words, std::chrono::seconds::min());
 }
 
 void cleanup(const CacheWords& words, int days) {
-  show_removal(words, open_cache(words)->cleanup(Days(days), words.dry_run));
+  remove(words, Days(days));
 }
 
 int run_flags(const CacheWords& words) {

@@ -2,13 +2,41 @@
 
 #include <dlfcn.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <modelaudit/auditor.hpp>
 
+#include "paths.hpp"
+
 namespace modelaudit::cli {
 
 namespace fs = std::filesystem;
+
+void declare_source_options(CLI::App& app, SourceWords& words) {
+  app.add_flag("--stream", words.stream, "Fetch one file of a reference, scan it, delete it; keep none on the disk");
+  app.add_option("--allow-host", words.allowed_hosts, "Fetch from this host though its address is private or it lacks TLS")
+      ->type_name("HOST[:PORT],...")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("--keep-downloads", words.keep_downloads, "Keep fetched files in the cache folder up to this size; 0: none")
+      ->type_name("SIZE")
+      ->default_str("20GB");
+}
+
+SourceOptions source_options(const SourceWords& words, const SourceFunctions& functions,
+                             std::chrono::milliseconds time_limit) {
+  SourceOptions options = functions.options_from_environment();
+  options.allowed_hosts = words.allowed_hosts;
+  options.time_limit = time_limit;
+  options.request_time_limit = std::min(options.request_time_limit, time_limit);
+  options.stream = words.stream;
+  if (words.keep_downloads == "0")
+    options.store_size = 0;
+  else if (!words.keep_downloads.empty())
+    options.store_size = parse_size(words.keep_downloads);
+  return options;
+}
 
 bool is_remote(std::string_view word) {
   if (word.starts_with("models:/") || word.starts_with("runs:/")) return true;

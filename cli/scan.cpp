@@ -55,9 +55,7 @@ struct ScanWords {
   bool progress = false;
   bool dry_run = false;
   bool deterministic = false;
-  bool stream = false;
-  std::vector<std::string> allowed_hosts;
-  std::string keep_downloads;
+  SourceWords sources;
 };
 
 void declare(CLI::App& app, ScanWords& words) {
@@ -102,14 +100,7 @@ void declare(CLI::App& app, ScanWords& words) {
       ->allow_extra_args(false);
   app.add_flag("--cache,!--no-cache", words.cache, "Reuse results of unchanged files (default: on)");
   declare_cache_place(app, words.cache_place);
-  app.add_flag("--stream", words.stream, "Fetch one file of a reference, scan it, delete it; keep nothing on the disk");
-  app.add_option("--allow-host", words.allowed_hosts, "Fetch from this host though its address is private or it lacks TLS")
-      ->type_name("HOST[:PORT],...")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  app.add_option("--keep-downloads", words.keep_downloads, "Keep fetched files in the cache folder up to this size; 0: none")
-      ->type_name("SIZE")
-      ->default_str("20GB");
+  declare_source_options(app, words.sources);
   app.add_flag("--progress", words.progress, "Show progress on standard error even where it is no terminal");
   app.add_flag("--dry-run", words.dry_run, "List what would be scanned, scan nothing");
   app.add_flag("--deterministic", words.deterministic, "No clocks in the report: the same bytes give the same report");
@@ -145,11 +136,15 @@ Policy policy_of(const ScanWords& words) {
   return policy;
 }
 
+std::chrono::milliseconds time_limit_of(const ScanWords& words) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(words.timeout_s * 1000));
+}
+
 Options options_of(const ScanWords& words) {
   Options options;
   options.strict = words.strict;
   options.deep = words.deep;
-  options.limits.time = std::chrono::milliseconds(static_cast<std::int64_t>(words.timeout_s * 1000));
+  options.limits.time = time_limit_of(words);
   if (!words.max_size.empty()) options.limits.file_size = parse_size(words.max_size);
   options.scanners = words.scanners;
   options.excluded_scanners = words.excluded_scanners;
@@ -185,17 +180,6 @@ Targets targets_of(const std::vector<std::string>& words) {
   return targets;
 }
 
-SourceOptions source_options_of(const ScanWords& words, const SourceFunctions& functions) {
-  SourceOptions options = functions.options_from_environment();
-  options.allowed_hosts = words.allowed_hosts;
-  options.time_limit = std::chrono::milliseconds(static_cast<std::int64_t>(words.timeout_s * 1000));
-  options.request_time_limit = std::min(options.request_time_limit, options.time_limit);
-  options.stream = words.stream;
-  if (words.keep_downloads == "0") options.store_size = 0;
-  else if (!words.keep_downloads.empty()) options.store_size = parse_size(words.keep_downloads);
-  return options;
-}
-
 /// Calls `each` for every reference; where the library for it is missing, each of them is an error.
 void for_each_reference(const Targets& targets, const ScanWords& words, std::vector<TargetError>& errors,
                         const std::function<void(const std::string&, const SourceFunctions&, SourceOptions)>& each) {
@@ -203,8 +187,10 @@ void for_each_reference(const Targets& targets, const ScanWords& words, std::vec
   std::string why;
   const SourceFunctions* functions = source_functions(why);
   for (const std::string& reference : targets.references) {
-    if (functions == nullptr) errors.push_back({without_secrets(reference), Errc::unsupported, why});
-    else each(reference, *functions, source_options_of(words, *functions));
+    if (functions == nullptr)
+      errors.push_back({without_secrets(reference), Errc::unsupported, why});
+    else
+      each(reference, *functions, source_options(words.sources, *functions, time_limit_of(words)));
   }
 }
 

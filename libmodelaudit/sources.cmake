@@ -38,3 +38,11 @@ target_link_libraries(modelaudit_sources
 add_library(modelaudit_sources_inside STATIC $<TARGET_OBJECTS:modelaudit_sources_objects>)
 target_compile_definitions(modelaudit_sources_inside INTERFACE MODELAUDIT_SOURCES_STATIC_DEFINE)
 target_link_libraries(modelaudit_sources_inside PUBLIC modelaudit_internal CURL::libcurl Threads::Threads)
+
+install(TARGETS modelaudit_sources EXPORT modelaudit-sources-targets
+  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT modelaudit-sources-targets NAMESPACE modelaudit::
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/modelaudit)

@@ -157,7 +157,6 @@ void CurlTransfer::set_up(Exchange& exchange, curl_slist* headers) {
   CURL* easy = easy_.get();
   curl_easy_reset(easy);
   curl_says_[0] = '\0';
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(exchange.deadline - std::chrono::steady_clock::now());
   curl_easy_setopt(easy, CURLOPT_URL, exchange.url.text().c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, exchange.url.tls ? "https" : "http");
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
@@ -176,7 +175,6 @@ void CurlTransfer::set_up(Exchange& exchange, curl_slist* headers) {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(exchange.request.post_json->size()));
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, exchange.request.post_json->c_str());
   }
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, std::max(1L, static_cast<long>(left.count())));
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, k_connect_ms);
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(options_.stall_bytes_per_second));
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.stall_limit.count()));

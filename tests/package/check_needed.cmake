@@ -1,0 +1,12 @@
+# libcurl is needed by the library of remote sources, and by nothing else.
+foreach(file IN LISTS WITHOUT WITH)
+  execute_process(COMMAND ${READELF} -d ${file} OUTPUT_VARIABLE needed RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "the dynamic section of ${file} cannot be read")
+  endif()
+  if(file IN_LIST WITH AND NOT needed MATCHES "libcurl")
+    message(SEND_ERROR "${file} does not need libcurl")
+  elseif(file IN_LIST WITHOUT AND needed MATCHES "libcurl|modelaudit_sources")
+    message(SEND_ERROR "${file} needs an HTTP client: ${needed}")
+  endif()
+endforeach()
