@@ -83,6 +83,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.double.seen.clear()
         self.reply(200, b"")
 
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
+
     def do_GET(self):
         path = urllib.parse.urlsplit(self.path).path
         double = self.server.double

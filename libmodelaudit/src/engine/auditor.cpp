@@ -219,7 +219,7 @@ ScanReport Auditor::scan(std::span<const Target> targets) const {
 std::optional<ScanReport> Auditor::find_content(const Target& target) const {
   if (!impl_->cache || !target.content) return std::nullopt;
   const std::string shown = target.shown.empty() ? target.path.string() : target.shown;
-  std::optional<ScanResult> result; (void)shown;
+  auto result = impl_->cache->find_content(*impl_->keys, *target.content, target.path.filename().string(), shown);
   if (!result) return std::nullopt;
   ScanReport report;
   impl_->add(*std::move(result), target.from_folder, target.metadata, report);
