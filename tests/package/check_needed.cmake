@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.25)
 # libcurl is needed by the library of remote sources, and by nothing else.
 foreach(file IN LISTS WITHOUT WITH)
   execute_process(COMMAND ${READELF} -d ${file} OUTPUT_VARIABLE needed RESULT_VARIABLE status)
