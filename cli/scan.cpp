@@ -59,7 +59,7 @@ struct ScanWords {
 };
 
 void declare(CLI::App& app, ScanWords& words) {
-  app.add_option("paths", words.paths, "Files, folders, patterns (*, ?, **) or references (https://HOST/artifactory/REPOSITORY/PATH)")->type_name("PATH");
+  app.add_option("paths", words.paths, "Files, folders, patterns (*, ?, **) or references (https://HOST/artifactory/REPOSITORY/PATH, models:/NAME/VERSION)")->type_name("PATH");
   app.add_option("-f,--format", words.format, "Form of the report")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
