@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <thread>
 
 #include "cache/support.hpp"
 #include "io/sha256.hpp"
@@ -405,4 +406,31 @@ TEST_CASE("a file that changes while it is verified is scanned", "[trace]") {
   CHECK(now.findings.at(0).message == "new model");
   backend->on_get = {};
   CHECK(auditor.scan_file(copy).findings.at(0).message == "new model");
+}
+
+TEST_CASE("threads that store the same content under many names at once lose nothing", "[trace]") {
+  const Scene scene;
+  const auto manager = scene.shop.open();
+  const auto scan = [&](const fs::path& file) {
+    return manager
+        ->cached_scan(plain_keys(), file, "a",
+                      [&](TraceNeed need) {
+                        TracedResult entry = scan_content(file, need);
+                        entry.trace.questions = {{file.extension().string(), true}};  // each name is asked something else
+                        return entry;
+                      })
+        .cache;
+  };
+  std::vector<fs::path> files;
+  for (int i = 0; i < 20; ++i) files.push_back(scene.shop.file("m.x" + std::to_string(i), "abc"));
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (std::size_t i = static_cast<std::size_t>(t); i < files.size(); i += 4) (void)scan(files[i]);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (int i = 0; i < 20; ++i) {
+    CHECK(scan(scene.shop.file("copy/m.x" + std::to_string(i), "abc")) == CacheUse::trace_hit);
+  }
 }

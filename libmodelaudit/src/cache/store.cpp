@@ -9,8 +9,9 @@ namespace {
 
 // A backend that failed so often in a row (full disk, read-only, a dead server) is not asked again by this run.
 constexpr unsigned k_give_up_after = 8;
-// What one file's bytes are asked in differs with its name and with what lies beside it; more ways are not expected.
-constexpr std::size_t k_slots = 8;
+// What is asked of the same bytes differs with the file's name (a scanner that knows ".pt" asks for no other suffix) and
+// with what lies beside it; more ways are not expected.
+constexpr std::size_t k_slots = 32;
 
 /// A backend of a host's may throw; that is a failure of the backend, never of the scan.
 template <typename Call>
@@ -22,7 +23,9 @@ auto guarded(Call call) -> decltype(call()) {
   }
 }
 
-bool is_damage(const Failure& failure) { return failure.code == Errc::refused || failure.code == Errc::malformed; }
+bool is_damage(const Failure& failure) {
+  return failure.code == Errc::refused || failure.code == Errc::malformed || failure.code == Errc::unsupported;
+}
 
 }  // namespace
 
@@ -74,6 +77,8 @@ std::optional<TracedResult> Candidates::find(Replay& replay) {
 }
 
 void Candidates::put(const TracedResult& entry) {
+  const auto lock = store_.lock(key_);
+  end_known_ = false;  // another thread may have come first
   for (std::size_t at = 0; at < k_slots; ++at) {
     const TracedResult* first = slot(at);
     if (first == nullptr) return store_.put(slot_key(at), entry);

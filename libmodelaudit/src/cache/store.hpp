@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <mutex>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -20,6 +22,10 @@ class Store {
 
   std::optional<TracedResult> find(const Digest& key, std::string_view shown_path);
   void put(const Digest& key, const TracedResult& entry);
+  const ScanResultsCache& results() const noexcept { return results_; }
+  /// Held while the records that belong to a key are arranged; other keys may have to wait too. Another process may
+  /// arrange them at the same time: then one of the two results is not found later, and stored again.
+  std::unique_lock<std::mutex> lock(const Digest& key) { return std::unique_lock(locks_[key[0] % locks_.size()]); }
   /// What the last failure of the backend was; empty when there was none.
   const char* last_failure() const noexcept { return last_failure_; }
 
@@ -31,6 +37,7 @@ class Store {
   std::atomic<unsigned> failed_gets_{0};  ///< in a row
   std::atomic<unsigned> failed_puts_{0};  ///< in a row
   std::atomic<const char*> last_failure_{""};  ///< a literal
+  std::array<std::mutex, 16> locks_;
 };
 
 /// The results that are kept under one key for content that may be equal.
