@@ -1,4 +1,4 @@
-// modelaudit cache stats|clear|cleanup, and the flags --stats, --clear, --cleanup N that mean the same.
+// modelaudit cache stats|clear|cleanup|verify, and the flags --stats, --clear, --cleanup N that mean the same.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
@@ -32,12 +32,13 @@ struct CacheWords {
   std::optional<int> cleanup_days;  ///< the flag form
   int max_age_days = k_default_age_days;
   bool dry_run = false;
+  bool repair = false;
   CachePlace place;
   std::string format = "text";
 };
 
-std::shared_ptr<CacheManager> open_cache(const CacheWords& words) {
-  return get_cache_manager(cache_options(words.place), CacheAccess::inspect);
+std::shared_ptr<CacheManager> open_cache(const CacheWords& words, CacheAccess access = CacheAccess::inspect) {
+  return get_cache_manager(cache_options(words.place), access);
 }
 
 /// Fetched files lie in the cache's folder; a cache on a server has none.
@@ -63,11 +64,14 @@ void show_stats(const CacheWords& words) {
                       {"entries", stats.entries},
                       {"bytes", stats.bytes},
                       {"hits", stats.hits},
+                      {"hits_stat", stats.hits - stats.trace_hits},
+                      {"hits_trace", stats.trace_hits},
                       {"misses", stats.misses},
                       {"bypassed", stats.bypassed},
                       {"rejected", stats.rejected},
                       {"backend_failures", stats.backend_failures},
                       {"hit_rate", stats.hit_rate()},
+                      {"bytes_hashed", stats.bytes_hashed},
                       {"time_saved_us", stats.time_saved_us},
                       {"downloads", {{"files", kept.entries}, {"bytes", kept.bytes}}}};
     return print(out.dump(2, ' ', true, Json::error_handler_t::replace) + "\n");
@@ -79,7 +83,8 @@ void show_stats(const CacheWords& words) {
   print((folder ? "Folder:     " : "Server:     ") + escape_for_terminal(place) + "\n" +
         "Entries:    " + std::to_string(stats.entries) + " (" + megabytes(stats.bytes) + ")\n" +
         "Hits:       " + std::to_string(stats.hits) + " of " + std::to_string(stats.hits + stats.misses) + " (" + rate +
-        ")\n" + "Bypassed:   " + std::to_string(stats.bypassed) + "\n" +
+        "), " + std::to_string(stats.trace_hits) + " by content\n" + "Hashed:     " + megabytes(stats.bytes_hashed) + "\n" +
+        "Bypassed:   " + std::to_string(stats.bypassed) + "\n" +
         "Rejected:   " + std::to_string(stats.rejected) + "\n" + "Time saved: " + saved + "\n" +
         "Downloads:  " + std::to_string(kept.entries) + " (" + megabytes(kept.bytes) + ")\n");
 }
@@ -116,10 +121,27 @@ void cleanup(const CacheWords& words, int days) {
   remove(words, Days(days));
 }
 
+/// 0 when every entry is good, and when the bad ones were removed.
+int verify(const CacheWords& words) {
+  const CacheCheck check = open_cache(words, CacheAccess::verify)->verify(words.repair);
+  if (words.format == "json") {
+    const Json out = {{"good", check.good},
+                      {"other_builds", check.other_builds},
+                      {"bad", check.bad},
+                      {"removed", check.removed}};
+    print(out.dump(2) + "\n");
+  } else {
+    print("Good:         " + std::to_string(check.good) + "\n" +
+          "Other builds: " + std::to_string(check.other_builds) + "\n" + "Bad:          " + std::to_string(check.bad) +
+          (check.removed != 0 ? ", removed" : check.bad != 0 ? "; --repair removes them" : "") + "\n");
+  }
+  return check.bad == check.removed ? k_ok : k_command_failed;
+}
+
 int run_flags(const CacheWords& words) {
   const int asked = (words.stats ? 1 : 0) + (words.clear ? 1 : 0) + (words.cleanup_days ? 1 : 0);
   if (asked != 1)
-    throw UsageError("cache wants one of stats, clear and cleanup; 'modelaudit cache --help' explains them");
+    throw UsageError("cache wants one of stats, clear, cleanup and verify; 'modelaudit cache --help' explains them");
   if (words.stats) show_stats(words);
   if (words.clear) clear(words);
   if (words.cleanup_days) cleanup(words, *words.cleanup_days);
@@ -134,7 +156,7 @@ void declare_common(CLI::App& app, CacheWords& words) {
 }  // namespace
 
 Command add_cache(CLI::App& program) {
-  CLI::App* app = program.add_subcommand("cache", "Show or empty the cache of results");
+  CLI::App* app = program.add_subcommand("cache", "Show, check or empty the cache of results");
   auto words = std::make_shared<CacheWords>();
   declare_common(*app, *words);
   app->require_subcommand(0, 1);
@@ -158,12 +180,17 @@ Command add_cache(CLI::App& program) {
       ->capture_default_str();
   cleanup_app->add_flag("--dry-run", words->dry_run, "Only count what would be removed");
 
-  return {app, [words, stats, clear_app, cleanup_app] {
+  CLI::App* verify_app = app->add_subcommand("verify", "Check every entry: authentic, whole, readable");
+  declare_common(*verify_app, *words);
+  verify_app->add_flag("--repair", words->repair, "Remove the bad ones");
+
+  return {app, [words, stats, clear_app, cleanup_app, verify_app] {
             const bool flags = words->stats || words->clear || words->cleanup_days;
-            const bool named = stats->parsed() || clear_app->parsed() || cleanup_app->parsed();
-            if (flags && named) throw UsageError("cache wants one of stats, clear and cleanup, not several");
+            const bool named = stats->parsed() || clear_app->parsed() || cleanup_app->parsed() || verify_app->parsed();
+            if (flags && named) throw UsageError("cache wants one of stats, clear, cleanup and verify, not several");
             try {
               if (!named) return run_flags(*words);
+              if (verify_app->parsed()) return verify(*words);
               if (stats->parsed()) show_stats(*words);
               if (clear_app->parsed()) clear(*words);
               if (cleanup_app->parsed()) cleanup(*words, words->max_age_days);

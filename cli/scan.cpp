@@ -50,6 +50,8 @@ struct ScanWords {
   std::vector<std::string> severity;
   bool cache = true;
   CachePlace cache_place;
+  std::string cache_verify = "stat";
+  bool refresh = false;
   bool verbose = false;
   bool quiet = false;
   bool progress = false;
@@ -100,6 +102,12 @@ void declare(CLI::App& app, ScanWords& words) {
       ->allow_extra_args(false);
   app.add_flag("--cache,!--no-cache", words.cache, "Reuse results of unchanged files (default: on)");
   declare_cache_place(app, words.cache_place);
+  app.add_option("--cache-verify", words.cache_verify,
+                 "What a cached result has to prove: stat (same file and times), trace (same bytes where the scan read), "
+                 "always (same bytes everywhere)")
+      ->check(CLI::IsMember({"stat", "trace", "always"}))
+      ->capture_default_str();
+  app.add_flag("--refresh", words.refresh, "Believe no cached result; scan and store anew");
   declare_source_options(app, words.sources);
   app.add_flag("--progress", words.progress, "Show progress on standard error even where it is no terminal");
   app.add_flag("--dry-run", words.dry_run, "List what would be scanned, scan nothing");
@@ -140,6 +148,11 @@ std::chrono::milliseconds time_limit_of(const ScanWords& words) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(words.timeout_s * 1000));
 }
 
+CacheVerify verify_level(const std::string& word) {
+  if (word == "always") return CacheVerify::always;
+  return word == "trace" ? CacheVerify::trace : CacheVerify::stat;
+}
+
 Options options_of(const ScanWords& words) {
   Options options;
   options.strict = words.strict;
@@ -151,6 +164,8 @@ Options options_of(const ScanWords& words) {
   options.policy = policy_of(words);
   options.cache = cache_options(words.cache_place);
   options.cache.enabled = words.cache;
+  options.cache.verify = verify_level(words.cache_verify);
+  options.cache.refresh = words.refresh;
   return options;
 }
 
@@ -242,7 +257,7 @@ ScanReport scan(const ScanWords& words, Options options, Targets targets) {
     options.progress = [&progress](const Progress& now) { progress->show(now); };
   }
   const Auditor auditor(std::move(options));
-  if (words.verbose && !auditor.cache_warning().empty()) complain(auditor.cache_warning());
+  if (!words.quiet && !auditor.cache_warning().empty()) complain(auditor.cache_warning());
   ScanReport report = auditor.scan(targets.paths);
   const auto scan_reference = [&](const std::string& reference, const SourceFunctions& functions, SourceOptions source) {
     if (progress) {

@@ -82,7 +82,8 @@ class ReportTest(CliTest):
         self.assertLessEqual(abs(report["start_time"] - time.time()), 3600)
         self.assertEqual(report["files_scanned"], 2)
         self.assertEqual(report["bytes_scanned"], len(EVIL) + len(BENIGN))
-        self.assertEqual(set(report["cache"]), {"hits", "misses", "bypassed"})
+        self.assertEqual(set(report["cache"]), {"hits", "hits_stat", "hits_trace", "misses", "bypassed", "hit_rate",
+                                                "bytes_hashed", "time_saved_ms"})
 
     def test_deterministic_reports_are_byte_identical(self):
         for i in range(30):

@@ -23,22 +23,91 @@ class CacheTest(CliTest):
         return self.run_cli("-f", "json", "--cache-dir", "cache", *words, "clean.pkl").json
 
     def stored_scan(self):
-        """Scans until the file is older than the clock's granularity and its result was stored."""
+        """Scans until the file is older than the clock's granularity and its result was stored under its identity."""
         for _ in range(50):
-            self.scan()
-            if self.scan()["cache"]["hits"] == 1:
+            if self.scan()["cache"]["hits_stat"] == 1:
                 return
             time.sleep(0.1)
         self.fail("the result was never stored")
 
+    def counts(self, *words):
+        cache = self.scan(*words)["cache"]
+        return cache["hits_stat"], cache["hits_trace"], cache["misses"], cache["bypassed"]
+
     def test_the_second_scan_hits_and_says_so(self):
-        first = self.scan()
-        self.assertEqual(first["cache"], {"hits": 0, "misses": 1, "bypassed": 0})
+        self.assertEqual(self.counts(), (0, 0, 1, 0))
         self.stored_scan()
         again = self.scan()
-        self.assertEqual(again["cache"], {"hits": 1, "misses": 0, "bypassed": 0})
+        self.assertEqual(self.counts(), (1, 0, 0, 0))
+        self.assertEqual((again["cache"]["hits"], again["cache"]["hit_rate"]), (1, 1.0))
+        self.assertEqual(again["cache"]["bytes_hashed"], 0)
+        self.assertGreater(again["cache"]["time_saved_ms"], 0)
         self.assertEqual(again["files"][0]["cache"], "identity_hit")
         self.assertIn("(100% hit rate)", self.run_cli("--cache-dir", "cache", "clean.pkl").text)
+
+    def test_a_file_that_was_just_written_hits_by_content_at_once(self):
+        self.scan()
+        self.write("copy.pkl", BENIGN)
+        report = self.run_cli("-f", "json", "--cache-dir", "cache", "copy.pkl").json
+        self.assertEqual((report["cache"]["hits_trace"], report["cache"]["misses"]), (1, 0))
+        self.assertGreater(report["cache"]["bytes_hashed"], 0)
+        self.assertEqual(report["files"][0]["cache"], "trace_hit")
+        self.assertNotIn("clean.pkl", json.dumps(report))
+        self.write("third.pkl", BENIGN)
+        self.assertIn("1 hit (1 by content)", self.run_cli("--cache-dir", "cache", "third.pkl").text)
+
+    def test_levels_of_verification(self):
+        self.stored_scan()
+        self.assertEqual(self.counts("--cache-verify", "stat"), (1, 0, 0, 0))
+        self.assertEqual(self.counts("--cache-verify", "trace"), (0, 1, 0, 0))
+        self.assertEqual(self.counts("--strict"), (0, 1, 0, 0))
+        self.assertEqual(self.counts("--cache-verify", "always"), (0, 0, 1, 0))
+        self.assertEqual(self.counts("--cache-verify", "always"), (0, 1, 0, 0))
+        self.assertEqual(self.run_cli("--cache-verify", "never", "clean.pkl").status, 2)
+
+    def test_refresh_scans_and_stores_anew(self):
+        self.stored_scan()
+        self.assertEqual(self.counts("--refresh"), (0, 0, 1, 0))
+        self.assertEqual(self.counts(), (1, 0, 0, 0))
+
+    def test_in_place_change_with_size_and_mtime_restored(self):
+        self.stored_scan()
+        before = os.stat(self.path("clean.pkl"))
+        with open(self.path("clean.pkl"), "r+b") as out:
+            out.write((EVIL + b"." * len(BENIGN))[:len(BENIGN)])
+        os.utime(self.path("clean.pkl"), ns=(before.st_atime_ns, before.st_mtime_ns))
+        after = os.stat(self.path("clean.pkl"))
+        self.assertEqual((after.st_size, after.st_mtime_ns, after.st_ino), (before.st_size, before.st_mtime_ns, before.st_ino))
+        self.assertEqual(self.counts(), (0, 0, 1, 0))
+
+    def records(self):
+        return sorted(os.path.join(folder, name) for folder, _, names in os.walk(self.path("cache/entries-1"))
+                      for name in names)
+
+    def test_verify_finds_and_repairs_bad_entries(self):
+        self.stored_scan()
+        verify = ("cache", "verify", "--cache-dir", "cache", "-f", "json")
+        good = self.run_cli(*verify)
+        self.assertEqual((good.status, good.json), (0, {"good": 2, "other_builds": 0, "bad": 0, "removed": 0}))
+        with open(self.records()[0], "r+b") as record:
+            record.seek(100)
+            record.write(b"forged")
+        bad = self.run_cli(*verify)
+        self.assertEqual((bad.status, bad.json["good"], bad.json["bad"], bad.json["removed"]), (1, 1, 1, 0))
+        self.assertIn("--repair removes them", self.run_cli("cache", "verify", "--cache-dir", "cache").text)
+        repaired = self.run_cli(*verify, "--repair")
+        self.assertEqual((repaired.status, repaired.json["removed"]), (0, 1))
+        self.assertEqual(self.run_cli(*verify).json, {"good": 1, "other_builds": 0, "bad": 0, "removed": 0})
+        self.assertEqual(self.run_cli("cache", "verify", "--cache-dir", "nowhere", "-f", "json").json["good"], 0)
+        self.assertEqual(self.run_cli("cache", "verify", "--cache-key", "no.key", "--cache-dir", "cache").status, 1)
+
+    def test_a_default_folder_that_cannot_be_used_is_a_warning(self):
+        self.write("mine/precious.txt", b"keep")
+        done = self.run_cli("clean.pkl", MODELAUDIT_CACHE_DIR=self.path("mine"))
+        self.assertEqual(done.status, 0)
+        self.assertEqual(done.err.count("\n"), 1)
+        self.assertIn("mine", done.err)
+        self.assertEqual(os.listdir(self.path("mine")), ["precious.txt"])
 
     def test_a_changed_file_is_scanned_anew(self):
         self.stored_scan()
@@ -47,28 +116,29 @@ class CacheTest(CliTest):
 
     def test_no_cache(self):
         report = self.scan("--no-cache")
-        self.assertEqual(report["cache"], {"hits": 0, "misses": 0, "bypassed": 1})
+        self.assertEqual(report["cache"]["bypassed"], 1)
+        self.assertEqual(report["cache"]["hits"] + report["cache"]["misses"], 0)
         self.assertFalse(os.path.exists(self.path("cache")))
 
     def test_stats_clear_and_cleanup(self):
         self.stored_scan()
         stats = self.run_cli("cache", "stats", "--cache-dir", "cache", "-f", "json")
         self.assertEqual(stats.status, 0)
-        self.assertEqual(stats.json["entries"], 1)
+        self.assertEqual(stats.json["entries"], 2)  # by identity and by content
         self.assertGreaterEqual(stats.json["hits"], 1)
         dry = self.run_cli("cache", "clear", "--dry-run", "--cache-dir", "cache", "-f", "json").json
-        self.assertEqual((dry["dry_run"], dry["entries"]), (True, 1))
+        self.assertEqual((dry["dry_run"], dry["entries"]), (True, 2))
         kept = self.run_cli("cache", "cleanup", "--max-age", "30", "--cache-dir", "cache", "-f", "json").json
         self.assertEqual(kept["entries"], 0)
         cleared = self.run_cli("cache", "clear", "--cache-dir", "cache", "-f", "json").json
-        self.assertEqual((cleared["dry_run"], cleared["entries"]), (False, 1))
+        self.assertEqual((cleared["dry_run"], cleared["entries"]), (False, 2))
         self.assertEqual(self.run_cli("cache", "stats", "--cache-dir", "cache", "-f", "json").json["entries"], 0)
 
     def test_the_flag_forms(self):
         self.stored_scan()
-        self.assertIn("Entries:    1", self.run_cli("cache", "--stats", "--cache-dir", "cache").text)
+        self.assertIn("Entries:    2", self.run_cli("cache", "--stats", "--cache-dir", "cache").text)
         self.assertIn("Removed 0", self.run_cli("cache", "--cleanup", "30", "--cache-dir", "cache").text)
-        self.assertIn("Removed 1", self.run_cli("cache", "--clear", "--cache-dir", "cache").text)
+        self.assertIn("Removed 2", self.run_cli("cache", "--clear", "--cache-dir", "cache").text)
         self.assertEqual(self.run_cli("cache", "--clear", "--stats").status, 2)
         self.assertEqual(self.run_cli("cache").status, 2)
         self.assertEqual(self.run_cli("cache", "--stats", "clear").status, 2)

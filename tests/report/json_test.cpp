@@ -52,7 +52,14 @@ TEST_CASE("the report has every key with its type", "[report]") {
   CHECK(out.at("tool").at("name") == "modelaudit");
   CHECK(out.at("tool").at("version") == std::string(library_version()));
   CHECK(out.at("tool").at("ruleset_digest").get<std::string>().size() == 16);
-  CHECK(out.at("cache") == Json({{"hits", 0}, {"misses", 3}, {"bypassed", 0}}));
+  CHECK(out.at("cache") == Json({{"hits", 0},
+                                 {"hits_stat", 0},
+                                 {"hits_trace", 0},
+                                 {"misses", 3},
+                                 {"bypassed", 0},
+                                 {"hit_rate", 0.0},
+                                 {"bytes_hashed", 0},
+                                 {"time_saved_ms", 0.0}}));
 }
 
 TEST_CASE("an issue has the keys of the Python tool and ours beside them", "[report]") {

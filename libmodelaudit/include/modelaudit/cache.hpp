@@ -93,6 +93,14 @@ struct CacheRemoval {
   std::uint64_t bytes = 0;
 };
 
+/// What verify() found.
+struct CacheCheck {
+  std::uint64_t good = 0;           ///< whole, authentic and readable
+  std::uint64_t other_builds = 0;   ///< authentic, but of another build of the library: never found, removed by age
+  std::uint64_t bad = 0;            ///< damaged, forged or in another's place
+  std::uint64_t removed = 0;        ///< of the bad ones
+};
+
 /// The key of the records' MAC. Whoever knows it can forge entries, nobody else can.
 struct CacheSecret {
   Digest bytes{};
@@ -100,10 +108,12 @@ struct CacheSecret {
   /// A new one. Suits a backend that lives no longer than the process.
   /// @throws Error when the system has no random numbers.
   MODELAUDIT_EXPORT static CacheSecret random();
-  /// The one in `file`, made there (mode 0600) when there is none. A file that holds something else is left alone. Empty: `$XDG_STATE_HOME/modelaudit/cache.key`, else
-  /// `~/.local/state/modelaudit/cache.key`. A fleet that shares a backend shares this file.
+  /// The one in `file`, made there (mode 0600) when there is none. A file that holds something else is left alone. Empty:
+  /// `$XDG_STATE_HOME/modelaudit/cache.key`, else `~/.local/state/modelaudit/cache.key`. A fleet that shares a backend shares this file.
   /// @throws Error when it cannot be read or made, or when others can read or write it.
   MODELAUDIT_EXPORT static CacheSecret from_file(const std::filesystem::path& file = {});
+  /// The same, but one that does not exist is not made. @throws Error then too.
+  MODELAUDIT_EXPORT static CacheSecret from_existing_file(const std::filesystem::path& file = {});
 };
 
 /// A result together with all that it rests on.
@@ -152,7 +162,8 @@ class MODELAUDIT_EXPORT ScanResultsCache {
   ScanResultsCache(std::shared_ptr<CacheBackend> backend, const CacheSecret& secret);
 
   /// The result under `key`, its paths changed to `shown_path`. Nothing when there is none. A Failure `refused` or
-  /// `malformed` for a record that is damaged, foreign or forged; any other Failure is the backend's.
+  /// `malformed` for a record that is damaged, foreign or forged, `unsupported` for one of another build of the library;
+  /// any other Failure is the backend's.
   Result<std::optional<TracedResult>> find(const Digest& key, std::string_view shown_path) const;
   /// Returns the size of the record in bytes. A Failure `limit` for a result too large to keep.
   Result<std::uint64_t> store(const Digest& key, const TracedResult& entry) const;
@@ -168,6 +179,7 @@ class MODELAUDIT_EXPORT ScanResultsCache {
 enum class CacheAccess : std::uint8_t {
   scan,     ///< made when it does not exist
   inspect,  ///< for `cache stats` and the like: nothing is created; a folder that does not exist is an empty cache
+  verify,   ///< as inspect, for `cache verify`: the key that entries are checked with must be there
 };
 
 /// Decides what is looked up, believed, stored and thrown away, and counts.
@@ -194,8 +206,8 @@ class MODELAUDIT_EXPORT CacheManager {
                          std::string_view shown_path, const CacheableScan& scan, const ContentId* content = nullptr);
 
   /// The stored result for a file that is known by its content alone and need not be there, such as one that a server
-  /// states the digest of. `name` is the file's own name, for what the scan asked of it. Nothing when there is none, or
-  /// when the result rested on files beside it. Counted as a hit when found and not at all when not.
+  /// states the digest of. `name` is the file's own name, for what the scan asked of it. Nothing when there is none, when the
+  /// result rested on files beside it, or under CacheVerify::always. Counted as a hit when found and not at all when not.
   std::optional<ScanResult> find_content(const SmartCacheKeyGenerator& keys, const ContentId& content,
                                          std::string_view name, std::string_view shown_path);
 
@@ -210,6 +222,9 @@ class MODELAUDIT_EXPORT CacheManager {
   /// Removes entries that were not used for `max_age`. `dry_run` only counts them.
   /// @throws Error when the backend fails.
   CacheRemoval cleanup(std::chrono::seconds max_age, bool dry_run = false);
+  /// Reads every entry as a look-up would. `repair` removes the bad ones.
+  /// @throws Error when the backend fails.
+  CacheCheck verify(bool repair = false);
   /// Adds the counts of this run to the totals and, more than 10 % over the size limit, removes the least recently
   /// used entries. Never throws; without effect on a host's backend.
   void flush() noexcept;
@@ -234,8 +249,9 @@ class MODELAUDIT_EXPORT CacheManager {
 /// `~/.cache/modelaudit`.
 ///
 /// @throws Error when folder and server are both given, or the server's address is wrong (not when it does not answer:
-///         that is a failure of each look-up); when the folder cannot be used: it is a symbolic link, belongs to somebody else, others can write to
-///         it, it holds things that the cache did not put there, or the key of its MAC cannot be had.
+///         that is a failure of each look-up); when the folder cannot be used: it is a symbolic link, belongs to somebody
+///         else, others can write to it, it holds things that the cache did not put there, or the key of its MAC cannot
+///         be had.
 MODELAUDIT_EXPORT std::shared_ptr<CacheManager> get_cache_manager(const CacheOptions& options,
                                                                   CacheAccess access = CacheAccess::scan);
 

@@ -116,6 +116,7 @@ struct MODELAUDIT_EXPORT ScanReport {
   std::vector<Skipped> skipped;
   bool interrupted = false;
   std::uint64_t duration_us = 0;
+  std::uint64_t bytes_hashed = 0;    ///< to find and to verify cached results by content
 
   std::optional<Severity> worst() const noexcept;
   bool complete() const noexcept;

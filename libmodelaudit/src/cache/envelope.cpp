@@ -61,8 +61,9 @@ Result<ByteView> unseal(const Digest& secret, const Digest& key, std::string_vie
   const auto stored_key = in.try_take(key.size());
   const auto length = in.try_le<std::uint64_t>();
   if (!made_by || !stored_key || !length || *length != in.remaining()) return malformed;
-  if (made_by->text() != producer.substr(0, k_max_producer) || !equal(*stored_key, key)) {
-    return Failure{Errc::refused, 0, "cache: record of another build or key"};
+  if (!equal(*stored_key, key)) return Failure{Errc::refused, 0, "cache: record of another key"};
+  if (made_by->text() != producer.substr(0, k_max_producer)) {
+    return Failure{Errc::unsupported, 0, "cache: record of another build"};
   }
   return in.rest();
 }

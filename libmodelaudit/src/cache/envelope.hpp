@@ -29,7 +29,7 @@ constexpr std::uint64_t k_max_record_size = (std::uint64_t{16} << 20) + 4096;
 std::vector<std::byte> seal(const Digest& secret, const Digest& key, std::string_view producer, ByteView payload);
 
 /// The payload of a record. A Failure `malformed` for anything that is not the layout, `refused` for a record that
-/// another secret sealed, another build made or that was stored under another key.
+/// another secret sealed or that was stored under another key, `unsupported` for one that another build made.
 Result<ByteView> unseal(const Digest& secret, const Digest& key, std::string_view producer, ByteView record);
 
 }  // namespace modelaudit::cache

@@ -32,7 +32,8 @@ ScanResult CacheManager::cached_scan(const SmartCacheKeyGenerator& keys, const f
 
 std::optional<ScanResult> CacheManager::find_content(const SmartCacheKeyGenerator& keys, const ContentId& content,
                                                      std::string_view name, std::string_view shown_path) {
-  if (keys.refresh()) return std::nullopt;
+  // Whoever asks for every byte does not take another's word for them.
+  if (keys.refresh() || keys.verify() == CacheVerify::always) return std::nullopt;
   cache::Candidates candidates(impl_->store, keys.content_key(content), cache::Scope::content, shown_path);
   cache::Replay replay(-1, fs::path(name), cache::Scope::content);
   auto found = candidates.find(replay);
@@ -67,8 +68,9 @@ std::shared_ptr<CacheManager> get_cache_manager(const CacheOptions& options, Cac
   if (!backend) {
     throw Error("the cache folder " + folder.string() + " cannot be used: " + backend.error().what);
   }
-  // Inspection counts and removes; it reads no record, so it needs no key.
-  const CacheSecret secret = create ? CacheSecret::from_file(options.key_file) : CacheSecret{};
+  CacheSecret secret;  // inspection counts and removes; it reads no record, so it needs no key
+  if (create) secret = CacheSecret::from_file(options.key_file);
+  if (access == CacheAccess::verify && (*backend)->folder() >= 0) secret = CacheSecret::from_existing_file(options.key_file);
   auto impl = std::make_unique<CacheManager::Impl>(*backend, secret);
   impl->files = backend->get();
   impl->directory = folder;

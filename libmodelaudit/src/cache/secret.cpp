@@ -52,6 +52,13 @@ Result<void> make_key(const fs::path& file, bool replace) {
   throw Error("the key of the result cache, " + file.string() + ": " + why);
 }
 
+fs::path or_standard(const fs::path& file) {
+  if (!file.empty()) return file;
+  const auto standard = cache::default_key_file();
+  if (!standard) throw Error(std::string("the key of the result cache has no place: ") + standard.error().what);
+  return *standard;
+}
+
 }  // namespace
 
 CacheSecret CacheSecret::random() {
@@ -62,12 +69,7 @@ CacheSecret CacheSecret::random() {
 }
 
 CacheSecret CacheSecret::from_file(const fs::path& file) {
-  fs::path where = file;
-  if (where.empty()) {
-    const auto standard = cache::default_key_file();
-    if (!standard) throw Error(std::string("the key of the result cache has no place: ") + standard.error().what);
-    where = *standard;
-  }
+  const fs::path where = or_standard(file);
   auto key = read_key(where);
   // What stands in a file that the caller named may be anything, somebody's private key for one: never written over.
   const bool damaged = !key && key.error().code == Errc::malformed && file.empty();
@@ -76,6 +78,13 @@ CacheSecret CacheSecret::from_file(const fs::path& file) {
     if (!made) refuse(where, made.error().what);
     key = read_key(where);
   }
+  if (!key) refuse(where, key.error().what);
+  return CacheSecret{*key};
+}
+
+CacheSecret CacheSecret::from_existing_file(const fs::path& file) {
+  const fs::path where = or_standard(file);
+  const auto key = read_key(where);
   if (!key) refuse(where, key.error().what);
   return CacheSecret{*key};
 }

@@ -64,7 +64,7 @@ Server open_server(const CacheOptions& options, CacheAccess access) {
   const CacheSecret secret = secret_of(options, access);
   const Digest space = io::hmac_sha256(secret.bytes, as_view("modelaudit cache server namespace").span());
   redis.prefix += to_hex(space).substr(0, k_space_digits) + ":";
-  if (access == CacheAccess::inspect) redis.connect_timeout = redis.command_timeout = k_patience;
+  if (access != CacheAccess::scan) redis.connect_timeout = redis.command_timeout = k_patience;
   return {make_redis_cache(redis), secret, redis_address(redis)};
 }
 

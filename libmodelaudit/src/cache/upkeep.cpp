@@ -94,6 +94,35 @@ CacheRemoval CacheManager::cleanup(std::chrono::seconds max_age, bool dry_run) {
   return impl_->remove(before, k_leftover_age_s, dry_run);
 }
 
+CacheCheck CacheManager::verify(bool repair) {
+  CacheCheck check;
+  std::int64_t removed_bytes = 0;
+  Result<void> failed;
+  const auto visited = impl_->backend->for_each([&](const CacheEntryInfo& entry) {
+    const auto found = impl_->store.results().find(entry.key, {});
+    if (found) {
+      check.good += found->has_value() ? 1 : 0;  // not when another process removed it meanwhile
+      return true;
+    }
+    switch (found.error().code) {
+      case Errc::unsupported: ++check.other_builds; return true;
+      case Errc::refused:
+      case Errc::malformed: ++check.bad; break;
+      default: failed = found.error(); return false;
+    }
+    if (!repair) return true;
+    failed = impl_->backend->erase(entry.key);
+    if (!failed) return false;
+    ++check.removed;
+    removed_bytes += static_cast<std::int64_t>(entry.bytes);
+    return true;
+  });
+  impl_->counts.stored_bytes -= removed_bytes;
+  or_throw(visited);
+  or_throw(failed);
+  return check;
+}
+
 void CacheManager::flush() noexcept {
   if (impl_->files == nullptr || impl_->files->folder() < 0) return;
   try {

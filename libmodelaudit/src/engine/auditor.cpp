@@ -69,6 +69,7 @@ struct Auditor::Impl {
                        const ReadCallback& on_read, const ContentId* content = nullptr) const;
   TracedResult scan_uncached(const std::filesystem::path& path, std::string_view shown, const Limits& limits,
                              const ReadCallback& on_read, TraceNeed need) const;
+  std::uint64_t bytes_hashed() const { return cache ? cache->run_stats().bytes_hashed : 0; }
   ScanResult finish(ScanResult result) const {
     apply(options.policy, result);
     return result;
@@ -203,7 +204,9 @@ ScanReport Auditor::scan(std::span<const Target> targets) const {
   ScanReport report;
   const std::vector<engine::WalkedFile> files = engine::walk(targets, report);
   std::vector<ScanResult> results;
+  const std::uint64_t hashed_before = impl_->bytes_hashed();
   impl_->scan_all(files, results);
+  report.bytes_hashed = impl_->bytes_hashed() - hashed_before;
   std::size_t at = 0;
   for (ScanResult& result : results) {
     while (files[at].shown != result.path) ++at;

@@ -8,6 +8,7 @@
 
 #include "modelaudit/auditor.hpp"
 #include "modelaudit/report.hpp"
+#include "report/cache_figures.hpp"
 #include "report/fingerprint.hpp"
 #include "report/place.hpp"
 #include "result/utf8.hpp"
@@ -96,7 +97,7 @@ class Writer {
   void add_file(const ScanResult& file) {
     bytes_ += file.coverage.size;
     scanners_.insert(file.scanners.begin(), file.scanners.end());
-    ++(file.cache == CacheUse::bypassed ? bypassed_ : file.cache == CacheUse::miss ? misses_ : hits_);
+    cache_.add(file);
     for (const Finding& finding : file.findings) add_finding(finding);
     for (const Gap& gap : file.coverage.gaps) {
       add_check("Coverage", "failed", gap.what, location_text(gap.where), {{"gap", to_string(gap.kind)}});
@@ -212,6 +213,17 @@ class Writer {
     return out;
   }
 
+  Json cache_json() const {
+    return {{"hits", cache_.hits()},
+            {"hits_stat", cache_.identity_hits},
+            {"hits_trace", cache_.trace_hits},
+            {"misses", cache_.misses},
+            {"bypassed", cache_.bypassed},
+            {"hit_rate", cache_.hit_rate()},
+            {"bytes_hashed", report_.bytes_hashed},
+            {"time_saved_ms", static_cast<double>(cache_.time_saved_us) / 1e3}};
+  }
+
   bool success() const { return report_.complete() && !report_.files.empty(); }
 
   Json document() {
@@ -246,7 +258,7 @@ class Writer {
         {"suppressed", std::move(suppressed_)},
         {"unknown_files", texts_json(report_.unknown)},
         {"skipped", std::move(skipped)}};
-    if (!options_.deterministic) out["cache"] = {{"hits", hits_}, {"misses", misses_}, {"bypassed", bypassed_}};
+    if (!options_.deterministic) out["cache"] = cache_json();
     return out;
   }
 
@@ -254,9 +266,7 @@ class Writer {
   const ReportOptions& options_;
   double start_ = 0.0;
   std::uint64_t bytes_ = 0;
-  std::uint64_t hits_ = 0;
-  std::uint64_t misses_ = 0;
-  std::uint64_t bypassed_ = 0;
+  report::CacheFigures cache_;
   std::uint64_t passed_ = 0;
   std::uint64_t failed_ = 0;
   std::uint64_t skipped_ = 0;

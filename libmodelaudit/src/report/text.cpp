@@ -8,6 +8,7 @@
 #include <set>
 
 #include "modelaudit/report.hpp"
+#include "report/cache_figures.hpp"
 #include "report/style.hpp"
 
 namespace modelaudit {
@@ -282,17 +283,14 @@ class Writer {
   }
 
   void add_cache() {
-    std::uint64_t hits = 0;
-    std::uint64_t misses = 0;
-    for (const ScanResult& file : report_.files) {
-      if (file.cache == CacheUse::miss)
-        ++misses;
-      else if (file.cache != CacheUse::bypassed)
-        ++hits;
-    }
-    if (hits + misses == 0) return;
-    page_.line(fmt::format("Cache: {}, {} ({:.0f}% hit rate)", counted(hits, "hit"), counted(misses, "miss"),
-                           100.0 * static_cast<double>(hits) / static_cast<double>(hits + misses)));
+    report::CacheFigures cache;
+    for (const ScanResult& file : report_.files) cache.add(file);
+    if (cache.look_ups() == 0) return;
+    std::string line = "Cache: " + counted(cache.hits(), "hit");
+    if (cache.trace_hits != 0) line += fmt::format(" ({} by content)", cache.trace_hits);
+    line += fmt::format(", {} ({:.0f}% hit rate)", counted(cache.misses, "miss"), 100 * cache.hit_rate());
+    if (cache.time_saved_us != 0) line += fmt::format(", {} saved", report::time_text(cache.time_saved_us));
+    page_.line(line);
   }
 
   void add_verdict() {
