@@ -58,7 +58,14 @@ std::string without_secrets(std::string_view reference) {
   return text;
 }
 
-#ifdef MODELAUDIT_SOURCES_LINKED
+#if defined(MODELAUDIT_WITHOUT_SOURCES)
+
+const SourceFunctions* source_functions(std::string& why) {
+  why = "this program was built without sources on servers; download the model and scan the files";
+  return nullptr;
+}
+
+#elif defined(MODELAUDIT_SOURCES_LINKED)
 
 const SourceFunctions* source_functions(std::string&) {
   return modelaudit_source_functions();

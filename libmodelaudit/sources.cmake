@@ -6,13 +6,11 @@ add_library(modelaudit_sources_objects OBJECT ${remote_sources})
 add_dependencies(modelaudit_sources_objects modelaudit_generated)
 target_include_directories(modelaudit_sources_objects
   PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include ${generated}/include PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
-target_compile_definitions(modelaudit_sources_objects PRIVATE modelaudit_sources_EXPORTS MODELAUDIT_VERSION="${PROJECT_VERSION}")
+target_compile_definitions(modelaudit_sources_objects PRIVATE MODELAUDIT_VERSION="${PROJECT_VERSION}")
 target_link_libraries(modelaudit_sources_objects PRIVATE modelaudit_warnings CURL::libcurl Threads::Threads)
 
 add_library(modelaudit_sources $<TARGET_OBJECTS:modelaudit_sources_objects>)
 add_library(modelaudit::sources ALIAS modelaudit_sources)
-generate_export_header(modelaudit_sources BASE_NAME MODELAUDIT_SOURCES
-  EXPORT_FILE_NAME ${generated}/include/modelaudit/sources_export.hpp)
 if(BUILD_SHARED_LIBS)
   # The core hides what is its own; the few parts that are needed here too are compiled in once more.
   target_sources(modelaudit_sources PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src/io/sha256.cpp
@@ -25,8 +23,9 @@ else()
   target_compile_definitions(modelaudit_sources PUBLIC MODELAUDIT_SOURCES_STATIC_DEFINE)
 endif()
 target_sources(modelaudit_sources PUBLIC FILE_SET HEADERS
-  BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR}/include ${generated}/include
-  FILES ${CMAKE_CURRENT_SOURCE_DIR}/include/modelaudit/sources.hpp ${generated}/include/modelaudit/sources_export.hpp)
+  BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR}/include
+  FILES ${CMAKE_CURRENT_SOURCE_DIR}/include/modelaudit/sources.hpp
+        ${CMAKE_CURRENT_SOURCE_DIR}/include/modelaudit/sources_export.hpp)
 set_target_properties(modelaudit_sources PROPERTIES
   EXPORT_NAME sources
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}

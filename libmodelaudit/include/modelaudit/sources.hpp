@@ -82,7 +82,7 @@ struct SourceOptions {
 
   std::chrono::milliseconds time_limit{3'600'000};      ///< for one file
   std::chrono::milliseconds request_time_limit{30'000}; ///< for one listing request
-  std::chrono::seconds stall_limit{30};                 ///< slower than `stall_bytes_per_second` for so long: given up
+  std::chrono::seconds stall_limit{60};                 ///< slower than `stall_bytes_per_second` for so long: given up
   std::uint64_t stall_bytes_per_second = 1024;
   unsigned attempts = 4;                                ///< for a request that meets 429, 5xx or a broken connection
   std::chrono::milliseconds retry_wait{1000};           ///< before the second attempt, twice that before the third …

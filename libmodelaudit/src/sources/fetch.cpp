@@ -143,10 +143,7 @@ class Fetch {
   }
 
   ContentId finish() {
-    if (file_.size && part_.size() != *file_.size) {
-      throw SourceFailure(Errc::truncated, file_.shown + " has " + std::to_string(part_.size()) + " bytes, but the server lists it with " +
-                                               std::to_string(*file_.size));
-    }
+    if (file_.size && part_.size() != *file_.size) refuse_size(std::to_string(part_.size()));
     const ContentId content{part_.digest(), part_.size()};
     if (file_.sha256 != content.sha256 && !is_called_html(file_.name) && looks_like_html(part_.head())) {
       throw SourceFailure(Errc::refused, file_.shown + " is an HTML page, not a model; does the server want a log-in?");
@@ -162,6 +159,7 @@ class Fetch {
   void take(const HttpReply& reply, std::span<const std::byte> piece) {
     if (first_piece_) begin(reply);
     first_piece_ = false;
+    if (file_.size && piece.size() > *file_.size - part_.size()) refuse_size("more than " + std::to_string(*file_.size));
     if (piece.size() > max_bytes_ - part_.size()) {
       throw SourceFailure(Errc::limit, file_.shown + " is larger than " + std::to_string(max_bytes_) + " bytes, which is the limit (--max-size)");
     }
@@ -173,6 +171,10 @@ class Fetch {
     if (progress_) progress_(part_.size(), file_.size.value_or(0));
   }
 
+  [[noreturn]] void refuse_size(const std::string& bytes) const {
+    throw SourceFailure(Errc::malformed, file_.shown + " has " + bytes + " bytes, but the server lists it with " + std::to_string(*file_.size));
+  }
+
   void begin(const HttpReply& reply) {
     if (reply.status == 206) {
       if (part_.size() == 0 || start_of_range(reply) != part_.size()) {
@@ -182,6 +184,8 @@ class Fetch {
     }
     if (reply.status != 200) throw SourceFailure(Errc::malformed, file_.shown + ": the server answers with status " + std::to_string(reply.status) + " and a body");
     if (part_.size() != 0) part_.restart();
+    const std::string_view declared = reply.header("content-length").value_or("");
+    if (file_.size && !declared.empty() && declared != std::to_string(*file_.size)) refuse_size(std::string(declared.substr(0, 20)));
     // A weak validator does not promise equal bytes (RFC 9110, 8.8.1).
     const std::string_view tag = reply.header("etag").value_or("");
     validator_ = tag.starts_with('"') ? std::string(tag) : std::string();

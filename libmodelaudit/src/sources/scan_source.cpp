@@ -95,7 +95,7 @@ ScanReport scan_source(const Auditor& auditor, std::string_view reference, const
   const auto started = std::chrono::steady_clock::now();
   ScanReport report;
   if (auto opened = open(auditor, reference, options, report.errors)) {
-    SourceScan(auditor, *opened->driver, *opened->client, options, std::move(opened->listing)).run(report);
+    SourceScan(auditor, *opened->driver, *opened->client, options, shown(reference), std::move(opened->listing)).run(report);
   }
   report.interrupted = report.interrupted || auditor.options().stop.stop_requested();
   report.duration_us = static_cast<std::uint64_t>(

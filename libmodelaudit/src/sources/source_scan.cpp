@@ -56,8 +56,9 @@ void append(ScanReport& report, ScanReport&& part) {
   report.interrupted = report.interrupted || part.interrupted;
 }
 
-SourceScan::SourceScan(const Auditor& auditor, const Driver& driver, HttpClient& client, const SourceOptions& options, RemoteListing listing)
-    : auditor_(auditor), driver_(driver), client_(client), options_(options), listing_(std::move(listing)), store_(store_of(auditor, options)),
+SourceScan::SourceScan(const Auditor& auditor, const Driver& driver, HttpClient& client, const SourceOptions& options, std::string reference,
+                       RemoteListing listing)
+    : auditor_(auditor), driver_(driver), client_(client), options_(options), reference_(std::move(reference)), listing_(std::move(listing)), store_(store_of(auditor, options)),
       file_limit_(std::min(options.file_size, auditor.options().limits.file_size.value_or(options.file_size))) {
   for (RemoteFile& remote : listing_.files) files_.push_back({std::move(remote), {}, {}, {}, false});
 }
@@ -196,7 +197,14 @@ void SourceScan::run(ScanReport& report) {
     groups = model_groups(all);
   }
   for (const auto& members : groups) {
-    if (!is_interrupted()) scan_group(members, report);
+    if (is_interrupted()) break;
+    try {
+      scan_group(members, report);
+    } catch (const Error& error) {
+      report.errors.push_back({reference_, Errc::io_error, error.what()});
+    } catch (const fs::filesystem_error& error) {
+      report.errors.push_back({reference_, Errc::io_error, "no folder for what is fetched: " + error.code().message() + "; check TMPDIR and --cache-dir"});
+    }
   }
   report.interrupted = report.interrupted || is_interrupted();
   if (store_) (void)store_->shrink(options_.store_size);

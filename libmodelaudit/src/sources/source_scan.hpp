@@ -22,7 +22,8 @@ void append(ScanReport& report, ScanReport&& part);
 /// Fetches and scans the files of one listing.
 class SourceScan {
  public:
-  SourceScan(const Auditor& auditor, const Driver& driver, HttpClient& client, const SourceOptions& options, RemoteListing listing);
+  SourceScan(const Auditor& auditor, const Driver& driver, HttpClient& client, const SourceOptions& options, std::string reference,
+             RemoteListing listing);
 
   /// Everything into `report`; nothing throws but Error.
   void run(ScanReport& report);
@@ -51,6 +52,7 @@ class SourceScan {
   const Driver& driver_;
   HttpClient& client_;
   const SourceOptions& options_;
+  std::string reference_;                  ///< as it may be shown
   RemoteListing listing_;
   std::vector<File> files_;
   std::shared_ptr<DownloadStore> store_;   ///< nullptr: nothing is kept
