@@ -32,8 +32,8 @@ struct RedisOptions {
   std::optional<std::chrono::seconds> max_age = std::chrono::hours{30 * 24};
 };
 
-/// Reads `redis://[[user][:password]@]host[:port][/database]` or `unix://[[user][:password]@]/path[?db=database]`, with
-/// percent-encoding in user, password and path.
+/// Reads `redis://[[user][:password]@]host[:port][/database]` or `unix://[[user][:password]@]/path`, with percent-encoding in
+/// user, password and path. `?db=database` and `timeout=milliseconds` (for both time limits) may follow, `&` between them.
 ///
 /// @throws Error for anything else; the message never holds the password. `rediss://` (TLS) is not supported.
 MODELAUDIT_EXPORT RedisOptions parse_redis_url(std::string_view url);

@@ -98,7 +98,7 @@ Result<std::vector<RedisReply>> RedisConnection::run(std::span<const RedisComman
     if (size == 0 || (size < 0 && !must_wait())) return k_closed;
     if (size < 0) continue;
     received += static_cast<std::uint64_t>(size);
-    if (received > max_bytes) return Failure{Errc::unsupported, 0, "cache: the server's reply is too long"};
+    if (received > max_bytes) return Failure{Errc::io_error, 0, "cache: the server's reply is too long"};
     if (auto fed = reader_.feed({buffer.data(), static_cast<std::size_t>(size)}); !fed) return fed.error();
   }
   return replies;

@@ -5,7 +5,7 @@
 namespace modelaudit::cache {
 namespace {
 
-constexpr Failure k_not_the_protocol{Errc::unsupported, 0, "cache: the server does not speak the Redis protocol"};
+constexpr Failure k_not_the_protocol{Errc::io_error, 0, "cache: the server does not speak the Redis protocol"};
 
 }  // namespace
 

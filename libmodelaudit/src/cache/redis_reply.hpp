@@ -28,7 +28,7 @@ class RedisReplyReader {
   explicit RedisReplyReader(std::size_t max_items);
 
   Result<void> feed(std::string_view bytes);
-  /// The next reply; a Failure `absent` when more bytes are needed, `unsupported` when they are not the protocol.
+  /// The next reply; a Failure `absent` when more bytes are needed, `io_error` when they are not the protocol.
   Result<RedisReply> next();
   /// Nothing was fed that no reply has used.
   bool is_empty() const noexcept { return reader_->pos == reader_->len; }

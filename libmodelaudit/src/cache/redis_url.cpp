@@ -7,6 +7,7 @@ namespace modelaudit {
 namespace {
 
 constexpr unsigned k_last_database = 0x7FFFFFFF;
+constexpr unsigned k_longest_timeout_ms = 3'600'000;
 
 /// Never shows what it was given: a password may be anywhere in it.
 [[noreturn]] void refuse(const char* why) {
@@ -74,8 +75,32 @@ void take_host(std::string_view place, RedisOptions& options) {
   if (options.port == 0) refuse("the port is not between 1 and 65535");
 }
 
+/// Takes "?name=value&name=value" off the end.
+void take_query(std::string_view& rest, RedisOptions& options) {
+  const auto question = rest.find('?');
+  if (question == std::string_view::npos) return;
+  std::string_view words = rest.substr(question + 1);
+  rest = rest.substr(0, question);
+  for (bool more = true; more;) {
+    const auto end = words.find('&');
+    const std::string_view word = words.substr(0, end);
+    more = end != std::string_view::npos;
+    if (more) words.remove_prefix(end + 1);
+    if (word.starts_with("db=")) {
+      options.database = number_in(word.substr(3), k_last_database, "the database is not a number");
+    } else if (word.starts_with("timeout=")) {
+      const unsigned ms = number_in(word.substr(8), k_longest_timeout_ms, "the time limit is not a number of milliseconds");
+      if (ms == 0) refuse("the time limit is not a number of milliseconds");
+      options.connect_timeout = options.command_timeout = std::chrono::milliseconds{ms};
+    } else {
+      refuse("after ? only db= and timeout= are known");
+    }
+  }
+}
+
 RedisOptions parse_tcp(std::string_view rest) {
   RedisOptions options;
+  take_query(rest, options);
   take_user(rest, options);
   const auto slash = rest.find('/');
   take_host(rest.substr(0, slash), options);
@@ -86,14 +111,10 @@ RedisOptions parse_tcp(std::string_view rest) {
 
 RedisOptions parse_unix(std::string_view rest) {
   RedisOptions options;
+  take_query(rest, options);
   take_user(rest, options);
-  const auto query = rest.find('?');
-  options.unix_socket = decoded(rest.substr(0, query));
+  options.unix_socket = decoded(rest);
   if (!options.unix_socket.starts_with('/')) refuse("the path of the socket does not begin with /");
-  if (query == std::string_view::npos) return options;
-  const std::string_view words = rest.substr(query + 1);
-  if (!words.starts_with("db=")) refuse("after ? only db=database is known");
-  options.database = number_in(words.substr(3), k_last_database, "the database is not a number");
   return options;
 }
 

@@ -42,7 +42,7 @@ TEST_CASE("what one process scanned is a hit in the next", "[redis]") {
   const Workshop shop;
   const fs::path file = shop.file("model", "content");
   const auto first = get_cache_manager(fleet(server, shop));
-  CHECK(first->server() == server.url() + "?db=0");
+  CHECK(first->server() == "unix://" + server.socket() + "?db=0");
   CHECK(first->directory().empty());
   CHECK(content_of(cached(*first, file)) == "content");
   CHECK(first->run_stats().misses == 1);

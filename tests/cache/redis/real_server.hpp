@@ -23,7 +23,9 @@ class RealServer {
 
   /// Over its socket, with time-outs that a loaded machine keeps.
   RedisOptions options() const;
-  std::string url() const { return "unix://" + socket(); }
+  /// With the same time-outs.
+  std::string url() const { return "unix://" + socket() + "?timeout=60000"; }
+  std::string socket() const { return (folder_ / "s").string(); }
   /// Runs one command as another client would; the answer as text, an error behind "-".
   std::string tell(std::vector<std::string> command) const;
   void signal(int number) const;
@@ -32,8 +34,6 @@ class RealServer {
   void start();
 
  private:
-  std::string socket() const { return (folder_ / "s").string(); }
-
   TemporaryFolder folder_;
   std::vector<std::string> more_;
   pid_t process_ = -1;

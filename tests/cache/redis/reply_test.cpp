@@ -59,10 +59,10 @@ TEST_CASE("a reply that is cut anywhere wants more, and is read when the rest co
 }
 
 TEST_CASE("what the server claims takes no memory", "[redis]") {
-  CHECK(refusal_of("*2000000000\r\n") == Errc::unsupported);
-  CHECK(refusal_of("*101\r\n") == Errc::unsupported);
+  CHECK(refusal_of("*2000000000\r\n") == Errc::io_error);
+  CHECK(refusal_of("*101\r\n") == Errc::io_error);
   CHECK(refusal_of("*2\r\n*50\r\n") == Errc::absent);  // 52 so far
-  CHECK(refusal_of("*2\r\n*99\r\n") == Errc::unsupported);
+  CHECK(refusal_of("*2\r\n*99\r\n") == Errc::io_error);
   CHECK(refusal_of("$9000000000000000000\r\nabc") == Errc::absent);  // bytes are taken as they come
 }
 
@@ -70,7 +70,7 @@ TEST_CASE("bytes that are no reply are refused", "[redis]") {
   for (const char* bytes : {"HTTP/1.1 400 Bad Request\r\n", "SSH-2.0-x\r\n", "$x\r\n", "$-2\r\n", "*-2\r\n", ":12x\r\n", "\r\n",
                             "%1\r\n+a\r\n+b\r\n", ",1.5\r\n", "#t\r\n", "_\r\n", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"}) {
     CAPTURE(bytes);
-    CHECK(refusal_of(bytes) == Errc::unsupported);
+    CHECK(refusal_of(bytes) == Errc::io_error);
   }
 }
 

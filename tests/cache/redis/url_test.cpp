@@ -21,6 +21,12 @@ TEST_CASE("an address names host, port and database, each with its default", "[r
   const RedisOptions socket = parse_redis_url("unix://:pw@/run/redis%20one.sock?db=3");
   CHECK(socket.unix_socket == "/run/redis one.sock");
   CHECK(socket.database == 3);
+  CHECK(socket.command_timeout == RedisOptions{}.command_timeout);
+  for (const char* url : {"unix:///s?db=3&timeout=1500", "redis://h?timeout=1500&db=3", "redis://h/3?timeout=1500"}) {
+    CHECK(parse_redis_url(url).database == 3);
+    CHECK(parse_redis_url(url).command_timeout == std::chrono::milliseconds{1500});
+    CHECK(parse_redis_url(url).connect_timeout == std::chrono::milliseconds{1500});
+  }
   CHECK(socket.password == "pw");
 }
 
@@ -28,7 +34,7 @@ TEST_CASE("what is no address is refused without showing it", "[redis]") {
   for (const char* url :
        {"", "redis://", "redis:///1", "http://h", "h:6379", "rediss://h", "redis://h:0", "redis://h:65536", "redis://h:x",
         "redis://h:", "redis://h:1:2", "redis://h/x", "redis://h/-1", "redis://h/99999999999", "redis://[::1", "redis://[::1]x",
-        "redis://a b", "redis://h?db=1", "redis://:%zz@h", "redis://:%0@h", "redis://:%00@h", "unix://relative", "unix://",
+        "redis://a b", "redis://h?db=1&", "redis://h?timeout=0", "redis://h?timeout=1s", "redis://h?x=1", "redis://:hush@h?hush", "redis://:%zz@h", "redis://:%0@h", "redis://:%00@h", "unix://relative", "unix://",
         "unix:///s?db=", "unix:///s?x=1", "redis://:hush@h:x", "redis://hush:hush@", "unix://:hush@s"}) {
     CAPTURE(url);
     CHECK_THROWS_AS(parse_redis_url(url), Error);
