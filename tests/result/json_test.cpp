@@ -71,7 +71,7 @@ TEST_CASE("every single byte value survives in a name", "[result]") {
 
 TEST_CASE("every enumerator survives", "[result]") {
   ScanResult before;
-  for (int kind = static_cast<int>(GapKind::truncated); kind <= static_cast<int>(GapKind::empty); ++kind) {
+  for (int kind = static_cast<int>(GapKind::truncated); kind <= static_cast<int>(GapKind::missing); ++kind) {
     before.coverage.gaps.push_back({static_cast<GapKind>(kind), "", {}});
   }
   for (const Severity severity : {Severity::debug, Severity::info, Severity::warning, Severity::critical}) {

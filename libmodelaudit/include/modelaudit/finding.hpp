@@ -63,6 +63,7 @@ enum class GapKind : std::uint8_t {
   unrecognised = 10,  ///< nothing here was understood
   unexamined = 11,    ///< bytes that no scanner interpreted
   empty = 12,         ///< zero bytes where a model was expected
+  missing = 13,       ///< a file that belongs to the model is not there
 };
 
 MODELAUDIT_EXPORT const char* to_string(GapKind kind) noexcept;

@@ -61,7 +61,7 @@ void scan_result(Archive& archive, T& value, const std::string& own) {
   archive.number(value.coverage.interpreted);
   archive.number(value.coverage.declared);
   archive.list(value.coverage.gaps, k_min_gap, [&](auto& a, auto& gap) {
-    a.choice(gap.kind, GapKind::truncated, GapKind::empty);
+    a.choice(gap.kind, GapKind::truncated, GapKind::missing);
     a.text(gap.what);
     location(a, gap.where, own);
   });

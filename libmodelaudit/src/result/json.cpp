@@ -252,7 +252,7 @@ Coverage coverage_of(const Json& json) {
   coverage.declared = number_of(in.at("declared"));
   for (const Json& item : array_of(in.at("gaps"))) {
     const Record gap(item, 3);
-    coverage.gaps.push_back({word_of(gap.at("kind"), GapKind::truncated, GapKind::empty), text_of(gap.at("what")),
+    coverage.gaps.push_back({word_of(gap.at("kind"), GapKind::truncated, GapKind::missing), text_of(gap.at("what")),
                              place_of(gap.at("where"))});
   }
   return coverage;

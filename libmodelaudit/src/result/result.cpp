@@ -28,6 +28,7 @@ const char* to_string(GapKind kind) noexcept {
     case GapKind::unrecognised: return "unrecognised";
     case GapKind::unexamined: return "unexamined";
     case GapKind::empty: return "empty";
+    case GapKind::missing: return "missing";
   }
   return "unknown";
 }
