@@ -39,6 +39,7 @@ struct ScanWords {
   std::string output;
   bool strict = false;
   bool deep = false;
+  bool assume_shard_family = false;
   double timeout_s = 3600;
   std::string max_size;
   std::vector<std::string> scanners;
@@ -71,6 +72,8 @@ void declare(CLI::App& app, ScanWords& words) {
   app.add_flag("-q,--quiet", words.quiet, "Show findings, gaps and errors only")->excludes(verbose);
   app.add_flag("--strict", words.strict, "Unknown files in folders are inconclusive; cached results are verified");
   app.add_flag("--deep", words.deep, "Sweep weight regions too, not only their bounds");
+  app.add_flag("--assume-shard-family", words.assume_shard_family,
+               "Take shards named one by one in several folders for one model");
   app.add_option("-t,--timeout", words.timeout_s, "Time limit for each file")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.001, 1e7))
@@ -157,6 +160,7 @@ Options options_of(const ScanWords& words) {
   Options options;
   options.strict = words.strict;
   options.deep = words.deep;
+  options.assume_shard_family = words.assume_shard_family;
   options.limits.time = time_limit_of(words);
   if (!words.max_size.empty()) options.limits.file_size = parse_size(words.max_size);
   options.scanners = words.scanners;

@@ -62,6 +62,15 @@ struct CacheOptions {
   std::filesystem::path key_file;                ///< of the entries' MAC; empty: see CacheSecret::from_file()
 };
 
+/// Thresholds for large files. They decide how a file is read and how often is told of it, never what is found.
+struct LargeFileOptions {
+  /// Bytes of progress through a file between two calls of the progress callback.
+  std::uint64_t progress_bytes = std::uint64_t{16} << 20;
+  /// Pages of a mapped file that are kept in memory at a time, about; at least 1 MiB. They belong to the page cache and
+  /// are no anonymous memory, but count against the limits of containers.
+  std::uint64_t window_bytes = std::uint64_t{256} << 20;
+};
+
 /// Everything a host can set. A plain value.
 struct Options {
   Limits limits;
@@ -69,6 +78,10 @@ struct Options {
   bool deep = false;      ///< sweep declared weight regions
   unsigned threads = 0;   ///< for folders; 0: one per core
   ReadStrategy read = ReadStrategy::automatic;
+  LargeFileOptions large;
+  /// Files named one by one in several folders are taken for one family of shards, where the folders are the user's
+  /// own: see docs/large-files.md.
+  bool assume_shard_family = false;
   std::vector<std::string> scanners;           ///< only these ids; empty: all
   std::vector<std::string> excluded_scanners;
   Policy policy;
@@ -123,6 +136,12 @@ class MODELAUDIT_EXPORT Auditor {
   /// As scan_file(), with a progress callback and a time limit of its own (3,600 s unless told otherwise).
   ScanResult scan_large_file(const std::filesystem::path& path, ProgressCallback progress = {},
                              std::chrono::milliseconds time_limit = std::chrono::milliseconds{3'600'000}) const;
+
+  /// Scans the whole model that a file belongs to: all shards of its family, in parallel, each with a cache entry of its
+  /// own, and their index. `path` is any shard or the index; another file is scanned alone. The time limit is for all of
+  /// them together.
+  ScanReport scan_advanced_large_file(const std::filesystem::path& path, ProgressCallback progress = {},
+                                      std::chrono::milliseconds time_limit = std::chrono::milliseconds{3'600'000}) const;
 
   const ScannerRegistry& registry() const noexcept;
   const Options& options() const noexcept;

@@ -107,11 +107,35 @@ struct Skipped {
   bool operator==(const Skipped&) const = default;
 };
 
+/// A model that lies in several files whose names number them: its shards, judged together.
+///
+/// Each shard has a ScanResult of its own; what only shows when they are seen together stands here.
+struct ShardFamily {
+  std::string path;                  ///< folder and name, `*` for the number: "m/model-*-of-00005.safetensors"
+  std::string kind;                  ///< "safetensors", "pytorch", "gguf", "tensorflow-checkpoint" …
+  std::uint64_t expected = 0;        ///< shards there should be, as the names tell; 0: they do not tell
+  std::uint64_t present = 0;         ///< of these, there
+  std::uint64_t scanned = 0;         ///< of these, scanned for this report; fewer where only some were named
+  std::uint64_t total_size = 0;      ///< bytes of the shards that are there
+  std::string index;                 ///< name of the index file beside them; empty: none
+  std::vector<std::string> missing;  ///< names of those that are not there, in order, at most 1,000
+  std::uint64_t missing_count = 0;   ///< all of them
+  std::vector<Finding> findings;     ///< duplicates, foreign shards; a shard's own findings stand in its result
+  std::vector<Gap> gaps;             ///< what is not there or does not say what it is
+  /// Of the family and the results of its shards. Shards that were not scanned make it inconclusive here, and do not
+  /// count in ScanReport::complete(): nobody asked for them.
+  Verdict verdict = Verdict::clean;
+
+  bool operator==(const ShardFamily&) const = default;
+};
+
 /// The outcome of a scan over one or more targets.
 struct MODELAUDIT_EXPORT ScanReport {
   std::vector<ScanResult> files;     ///< sorted by target, then by path
   std::vector<TargetError> errors;
   std::vector<Finding> findings;     ///< about a folder rather than a file (a link that leaves it)
+  /// Sorted by path; those of a single shard only when something is wrong with them.
+  std::vector<ShardFamily> families;
   std::vector<std::string> unknown;  ///< files inside folders that no scanner recognised; listed, not failing
   std::vector<Skipped> skipped;
   bool interrupted = false;

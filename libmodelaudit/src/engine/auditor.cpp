@@ -4,8 +4,11 @@
 #include <atomic>
 #include <mutex>
 #include <thread>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "engine/engine.hpp"
+#include "engine/families.hpp"
 #include "engine/walk.hpp"
 #include "io/file.hpp"
 #include "modelaudit/cache.hpp"
@@ -14,6 +17,7 @@ namespace modelaudit {
 namespace {
 
 constexpr unsigned k_most_threads = 256;
+constexpr std::uint64_t k_least_window = std::uint64_t{1} << 20;
 
 ScannerRegistry selected(ScannerRegistry registry, const Options& options) {
   registry.select(options.scanners, options.excluded_scanners);
@@ -48,6 +52,17 @@ const ContentId* known_content(const engine::WalkedFile& file) {
 }
 
 using ReadCallback = engine::FileInput::ReadCallback;
+using Clock = std::chrono::steady_clock;
+
+/// How the files of one call are scanned, where that may differ from call to call.
+struct Run {
+  ProgressCallback progress;
+  std::optional<Clock::time_point> deadline;  ///< for all files together, beside the limit for each
+};
+
+std::uint64_t microseconds_since(Clock::time_point started) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started).count());
+}
 
 }  // namespace
 
@@ -55,6 +70,7 @@ struct Auditor::Impl {
   Impl(Options given, ScannerRegistry scanners)
       : options(std::move(given)), registry(selected(std::move(scanners), options)), engine(registry, options) {
     validate(options.policy);
+    if (options.large.window_bytes < k_least_window) throw Error("large.window_bytes must be at least 1 MiB");
     for (const auto& scanner : registry.all()) {
       const auto& extensions = scanner->info().extensions;
       model_extensions.insert(model_extensions.end(), extensions.begin(), extensions.end());
@@ -76,7 +92,10 @@ struct Auditor::Impl {
   }
   /// Puts a result where it belongs in a report.
   void add(ScanResult result, bool from_folder, const Metadata& metadata, ScanReport& report) const;
-  void scan_all(const std::vector<engine::WalkedFile>& files, std::vector<ScanResult>& results) const;
+  void scan_all(const std::vector<engine::WalkedFile>& files, const Run& run, std::vector<ScanResult>& results) const;
+  ScanReport scan_targets(std::span<const Target> targets, const Run& run) const;
+  void judge(const engine::Walk& walk, ScanReport& report) const;
+  Limits limits_until(const std::optional<Clock::time_point>& deadline) const;
   bool has_model_extension(const std::string& path) const {
     return std::any_of(model_extensions.begin(), model_extensions.end(), [&](const std::string& e) { return path.ends_with(e); });
   }
@@ -136,21 +155,30 @@ TracedResult Auditor::Impl::scan_uncached(const std::filesystem::path& path, std
   return {std::move(outcome.result), std::move(outcome.trace)};
 }
 
-void Auditor::Impl::scan_all(const std::vector<engine::WalkedFile>& files, std::vector<ScanResult>& results) const {
+Limits Auditor::Impl::limits_until(const std::optional<Clock::time_point>& deadline) const {
+  Limits limits = options.limits;
+  if (!deadline) return limits;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now());
+  limits.time = std::max(left, std::chrono::milliseconds{0});
+  return limits;
+}
+
+void Auditor::Impl::scan_all(const std::vector<engine::WalkedFile>& files, const Run& run,
+                             std::vector<ScanResult>& results) const {
   results.resize(files.size());
   std::atomic<std::size_t> next{0};
   std::atomic<std::size_t> done{0};
   const auto tell = [&](const engine::WalkedFile& file, std::uint64_t bytes, std::uint64_t total) {
-    if (!options.progress) return;
+    if (!run.progress) return;
     const std::lock_guard lock(progress_mutex);
-    options.progress({file.shown, done.load(), files.size(), bytes, total});
+    run.progress({file.shown, done.load(), files.size(), bytes, total});
   };
   const auto work = [&] {
     while (!options.stop.stop_requested()) {
       const std::size_t i = next.fetch_add(1);
       if (i >= files.size()) return;
       const auto on_read = [&](std::uint64_t furthest, std::uint64_t total) { tell(files[i], furthest, total); };
-      results[i] = scan_path(files[i].path, files[i].shown, options.limits, on_read, known_content(files[i]));
+      results[i] = scan_path(files[i].path, files[i].shown, limits_until(run.deadline), on_read, known_content(files[i]));
       ++done;
       tell(files[i], results[i].coverage.size, results[i].coverage.size);
     }
@@ -200,23 +228,49 @@ ScanReport Auditor::scan(std::span<const std::filesystem::path> paths) const {
 }
 
 ScanReport Auditor::scan(std::span<const Target> targets) const {
-  const auto started = std::chrono::steady_clock::now();
+  return impl_->scan_targets(targets, {impl_->options.progress, std::nullopt});
+}
+
+ScanReport Auditor::Impl::scan_targets(std::span<const Target> targets, const Run& run) const {
+  const auto started = Clock::now();
   ScanReport report;
-  const std::vector<engine::WalkedFile> files = engine::walk(targets, report);
+  const engine::Walk walk = engine::walk(targets, report);
+  const std::vector<engine::WalkedFile>& files = walk.files;
   std::vector<ScanResult> results;
-  const std::uint64_t hashed_before = impl_->bytes_hashed();
-  impl_->scan_all(files, results);
-  report.bytes_hashed = impl_->bytes_hashed() - hashed_before;
+  const std::uint64_t hashed_before = bytes_hashed();
+  scan_all(files, run, results);
+  report.bytes_hashed = bytes_hashed() - hashed_before;
   std::size_t at = 0;
   for (ScanResult& result : results) {
     while (files[at].shown != result.path) ++at;
-    impl_->add(std::move(result), files[at].from_folder, files[at].target->metadata, report);
+    add(std::move(result), files[at].from_folder, files[at].target->metadata, report);
   }
-  apply_to_findings(impl_->options.policy, report.findings);
-  report.interrupted = impl_->options.stop.stop_requested();
-  report.duration_us = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count());
+  apply_to_findings(options.policy, report.findings);
+  report.interrupted = options.stop.stop_requested();
+  // What an interruption left out is not missing.
+  if (!report.interrupted) judge(walk, report);
+  report.duration_us = microseconds_since(started);
   return report;
+}
+
+/// Adds the families of shards.
+void Auditor::Impl::judge(const engine::Walk& walk, ScanReport& report) const {
+  std::unordered_map<std::string_view, const ScanResult*> results;
+  for (const ScanResult& result : report.files) results.emplace(result.path, &result);
+  const std::unordered_set<std::string_view> unknown(report.unknown.begin(), report.unknown.end());
+  std::vector<engine::FamilyFile> files;
+  files.reserve(walk.files.size() + walk.aliases.size());
+  const auto add = [&](const engine::WalkedFile& file, const std::filesystem::path& path, const std::string& shown) {
+    const auto found = results.find(file.shown);
+    const ScanResult* result = found == results.end() ? nullptr : found->second;
+    const bool is_unknown = unknown.count(file.shown) != 0;
+    files.push_back({path, shown, result, result != nullptr || is_unknown, is_unknown, !file.from_folder});
+  };
+  for (const engine::WalkedFile& file : walk.files) add(file, file.path, file.shown);
+  for (const engine::WalkedAlias& alias : walk.aliases) add(walk.files[alias.file], alias.path, alias.shown);
+  report.families = engine::judge_families(files, options.assume_shard_family, [this](std::vector<Finding>& findings) {
+    apply_to_findings(options.policy, findings);
+  });
 }
 
 std::optional<ScanReport> Auditor::find_content(const Target& target) const {
@@ -252,6 +306,18 @@ ScanResult Auditor::scan_large_file(const std::filesystem::path& path, ProgressC
   ScanResult result = impl_->finish(impl_->scan_path(path, shown, limits, on_read));
   if (progress) progress({shown, 1, 1, result.coverage.size, result.coverage.size});
   return result;
+}
+
+ScanReport Auditor::scan_advanced_large_file(const std::filesystem::path& path, ProgressCallback progress,
+                                             std::chrono::milliseconds time_limit) const {
+  const Run run{std::move(progress), Clock::now() + time_limit};
+  std::vector<Target> targets;
+  for (const std::filesystem::path& file : engine::family_of(path)) targets.push_back({file, {}, {}, false, {}});
+  ScanReport report = impl_->scan_targets(targets, run);
+  // An index tells by its content what it belongs to.
+  if (targets.size() > 1 || report.files.size() != 1) return report;
+  for (const std::filesystem::path& file : engine::files_of_index(path, report.files.front())) targets.push_back({file, {}, {}, false, {}});
+  return targets.size() > 1 ? impl_->scan_targets(targets, run) : report;
 }
 
 const ScannerRegistry& Auditor::registry() const noexcept { return impl_->registry; }

@@ -74,7 +74,7 @@ ScanOutcome Engine::scan_descriptor(const FileScan& file) const {
     return outcome;
   }
   const ReadStrategy strategy = file.need == TraceNeed::exact ? ReadStrategy::positioned : options_.read;
-  auto reader = io::open_reader(file.fd, identity->size, strategy);
+  auto reader = io::open_reader(file.fd, identity->size, strategy, options_.large.window_bytes);
   if (!reader) return fail(GapKind::io_error, reader.error().what);
   if (file.need != TraceNeed::none) (*reader)->begin_digest();
 
@@ -84,7 +84,7 @@ ScanOutcome Engine::scan_descriptor(const FileScan& file) const {
   {
     std::optional<Surroundings> surroundings;
     if (file.folder) surroundings.emplace(*file.folder, options_.read, budget, file.need);
-    FileInput input(**reader, reads, budget, file.on_read);
+    FileInput input(**reader, reads, budget, file.on_read, options_.large.progress_bytes);
     run(input, file.name, budget, surroundings ? &*surroundings : nullptr, outcome);
     if (surroundings) siblings_unchanged = surroundings->finish(outcome.trace);
   }

@@ -7,7 +7,6 @@ namespace {
 
 constexpr std::uint64_t k_window = std::uint64_t{256} << 10;  // handed out at a time where views cost nothing
 constexpr std::uint64_t k_step = std::uint64_t{64} << 10;     // decoded or read at a time
-constexpr std::uint64_t k_progress_step = std::uint64_t{16} << 20;
 constexpr std::uint64_t k_head = std::uint64_t{64} << 10;     // kept of a stream for identification
 
 void check_range(std::uint64_t size, std::uint64_t offset, std::uint64_t length) {
@@ -178,7 +177,7 @@ ByteView FileInput::bytes(std::uint64_t offset, std::uint64_t length) {
   check_range(reader_.size(), offset, length);
   reads_.add(offset, length);
   if (!reader_.is_mapped()) held_.add(length);
-  if (on_read_ && offset > told_ && offset - told_ >= k_progress_step) {
+  if (on_read_ && offset > told_ && offset - told_ >= step_) {
     told_ = offset;
     on_read_(offset, reader_.size());
   }

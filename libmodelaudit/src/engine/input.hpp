@@ -36,8 +36,9 @@ class FileInput final : public Input {
   /// Told how far into the file the scan has come, each time it has come a good deal further.
   using ReadCallback = std::function<void(std::uint64_t furthest, std::uint64_t size)>;
 
-  FileInput(io::FileReader& reader, io::IntervalSet& reads, Budget& budget, ReadCallback on_read = {})
-      : reader_(reader), reads_(reads), held_(budget), on_read_(std::move(on_read)) {}
+  /// `step`: bytes of progress between two calls of `on_read`.
+  FileInput(io::FileReader& reader, io::IntervalSet& reads, Budget& budget, ReadCallback on_read, std::uint64_t step)
+      : reader_(reader), reads_(reads), held_(budget), on_read_(std::move(on_read)), step_(step) {}
   std::optional<std::uint64_t> size() const noexcept override { return reader_.size(); }
   ByteView bytes(std::uint64_t offset, std::uint64_t length) override;
   std::unique_ptr<ForwardReader> stream() override;
@@ -48,6 +49,7 @@ class FileInput final : public Input {
   io::IntervalSet& reads_;
   MemoryCharge held_;
   ReadCallback on_read_;
+  std::uint64_t step_;
   std::uint64_t told_ = 0;
 };
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <boost/filesystem.hpp>
-#include <set>
+#include <map>
 
 #include "rules/catalogue.hpp"
 
@@ -44,7 +44,7 @@ class Walker {
     }
   }
 
-  std::vector<WalkedFile> files;
+  Walk found;
 
  private:
   /// A path at or below the target as reports say it.
@@ -66,8 +66,30 @@ class Walker {
     boost::system::error_code error;
     const fs::path real = fs::canonical(path, error);
     const std::string key = error ? path.string() : real.string();
-    if (!seen_.insert(key).second) return;
-    files.push_back({path.string(), shown(path), from_folder, target_});
+    const auto [known, is_new] = seen_.emplace(key, found.files.size());
+    if (is_new) {
+      found.files.push_back({path.string(), shown(path), from_folder, target_});
+    } else if (from_folder) {
+      add_again(path, known->second, !error && is_hub_blob(path, real));
+    }
+  }
+
+  void add_again(const fs::path& path, std::size_t index, bool as_snapshot) {
+    WalkedFile& first = found.files[index];
+    if (is_one_place(path, fs::path(first.path.string()))) return;
+    WalkedAlias alias{path.string(), shown(path), index};
+    // Siblings are found by the names in the snapshot; that of the blob says nothing.
+    if (as_snapshot && first.path.parent_path().filename() == "blobs") {
+      std::swap(first.path, alias.path);
+      std::swap(first.shown, alias.shown);
+    }
+    found.aliases.push_back(std::move(alias));
+  }
+
+  /// Two spellings of one folder, and the same name in it.
+  static bool is_one_place(const fs::path& a, const fs::path& b) {
+    boost::system::error_code error;
+    return a.filename() == b.filename() && fs::equivalent(a.parent_path() / ".", b.parent_path() / ".", error) && !error;
   }
 
   void add_folder(const fs::path& folder) {
@@ -132,15 +154,15 @@ class Walker {
   ScanReport& report_;
   const Target* target_ = nullptr;
   fs::path root_;
-  std::set<std::string> seen_;
+  std::map<std::string, std::size_t> seen_;  // canonical path -> index in found.files
 };
 
 }  // namespace
 
-std::vector<WalkedFile> walk(std::span<const Target> targets, ScanReport& report) {
+Walk walk(std::span<const Target> targets, ScanReport& report) {
   Walker walker(report);
   for (const Target& target : targets) walker.add_target(target);
-  return std::move(walker.files);
+  return std::move(walker.found);
 }
 
 }  // namespace modelaudit::engine

@@ -131,6 +131,12 @@ Result<Descriptor> open_folder(const std::filesystem::path& path) {
   return fd;
 }
 
+bool is_own_folder(const std::filesystem::path& path) {
+  struct stat info{};
+  if (stat(path.empty() ? "." : path.c_str(), &info) != 0) return false;
+  return S_ISDIR(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 std::optional<std::string> plain_relative(std::string_view name) {
   if (name.empty() || name.front() == '/' || name.size() >= PATH_MAX) return std::nullopt;
   if (name.find('\\') != std::string_view::npos || name.find('\0') != std::string_view::npos) return std::nullopt;

@@ -17,6 +17,9 @@ namespace modelaudit::io {
 /// A folder to look into.
 Result<Descriptor> open_folder(const std::filesystem::path& path);
 
+/// Does the folder belong to the user of this process, and can nobody else change what lies in it?
+bool is_own_folder(const std::filesystem::path& path);
+
 /// The name in its plain form ("./a//b" is "a/b"). Nothing for one that is empty, absolute, holds `..`, a backslash or a
 /// NUL, or is longer than the system takes: it leads nowhere that a scanner may look.
 std::optional<std::string> plain_relative(std::string_view name);

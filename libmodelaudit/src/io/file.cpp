@@ -6,6 +6,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/iostreams/device/mapped_file.hpp>
 #include <cerrno>
 #include <map>
@@ -41,7 +42,7 @@ constexpr std::uint64_t k_follow_from = std::uint64_t{8} << 20;
 
 class MappedReader final : public FileReader {
  public:
-  static std::unique_ptr<MappedReader> open(int fd, std::uint64_t size) {
+  static std::unique_ptr<MappedReader> open(int fd, std::uint64_t size, std::uint64_t window) {
     try {
       auto reader = std::unique_ptr<MappedReader>(new MappedReader);
       boost::iostreams::mapped_file_params params;
@@ -54,6 +55,7 @@ class MappedReader final : public FileReader {
       reader->guard_.emplace(reader->source_.data(), reader->source_.size());
       if (!reader->guard_->armed()) return nullptr;
       reader->size_ = size;
+      reader->window_ = std::max<std::uint64_t>(window, 1);
       reader->ahead_ = ReadAhead(size);
       // Advice: where the kernel refuses it, reading is only slower.
       if (reader->ahead_.active()) reader->advise({0, size}, MADV_RANDOM);
@@ -67,6 +69,7 @@ class MappedReader final : public FileReader {
   ByteView bytes(std::uint64_t offset, std::uint64_t length) override {
     if (const auto fetch = ahead_.expect(offset, length)) advise(*fetch, MADV_WILLNEED);
     if (digesting_) hand_out(offset, length);
+    keep_to_window(length);
     return ByteView(all().subspan(offset, length), offset);
   }
   void read_into(std::uint64_t offset, std::span<std::byte> into) override {
@@ -106,6 +109,16 @@ class MappedReader final : public FileReader {
     return std::as_bytes(std::span<const char>(source_.data(), static_cast<std::size_t>(size_)));
   }
 
+  /// Lets go of all pages once a window of bytes was handed out; what is still looked at comes back by itself.
+  void keep_to_window(std::uint64_t length) noexcept {
+    if (length < window_ - handed_out_) {
+      handed_out_ += length;
+      return;
+    }
+    if (handed_out_ > 0) advise({0, size_}, MADV_DONTNEED);
+    handed_out_ = std::min(length, window_ - 1);
+  }
+
   void hand_out(std::uint64_t offset, std::uint64_t length) {
     if (offset > from_start_ || offset + length <= from_start_) return;
     from_start_ = offset + length;
@@ -122,6 +135,8 @@ class MappedReader final : public FileReader {
   std::optional<MappingGuard> guard_;
   ReadAhead ahead_{0};
   std::uint64_t size_ = 0;
+  std::uint64_t window_ = 0;      ///< at least 1
+  std::uint64_t handed_out_ = 0;  ///< bytes since pages were let go, below window_
   bool digesting_ = false;
   std::uint64_t from_start_ = 0;  ///< everything before it was handed out
   std::optional<HashFollower> follower_;
@@ -214,6 +229,13 @@ FileIdentity identity_from(const struct stat& info) {
   return identity;
 }
 
+Result<FileIdentity> identity_at(const std::filesystem::path& path) {
+  struct stat info{};
+  if (stat(path.c_str(), &info) != 0) return failure_from_errno(errno);
+  if (!S_ISREG(info.st_mode)) return Failure{Errc::unsupported, 0, "not a regular file"};
+  return identity_from(info);
+}
+
 Result<FileIdentity> identity_of(int fd) {
   struct stat info{};
   if (fstat(fd, &info) != 0) return failure_from_errno(errno);
@@ -242,11 +264,11 @@ bool keeps_change_times(int fd) {
   }
 }
 
-Result<std::unique_ptr<FileReader>> open_reader(int fd, std::uint64_t size, ReadStrategy strategy) {
+Result<std::unique_ptr<FileReader>> open_reader(int fd, std::uint64_t size, ReadStrategy strategy, std::uint64_t window) {
   const bool map = strategy == ReadStrategy::mapped || (strategy == ReadStrategy::automatic && keeps_change_times(fd));
   // An empty file cannot be mapped; it is an ordinary input all the same.
   if (map && size > 0) {
-    if (auto reader = MappedReader::open(fd, size)) return std::unique_ptr<FileReader>(std::move(reader));
+    if (auto reader = MappedReader::open(fd, size, window)) return std::unique_ptr<FileReader>(std::move(reader));
   }
   return std::unique_ptr<FileReader>(std::make_unique<PositionedReader>(fd, size));
 }

@@ -39,6 +39,8 @@ Result<Descriptor> open_regular(const std::filesystem::path& path);
 
 /// What the system says about a file as an identity; `path` is left empty.
 FileIdentity identity_from(const struct stat& info);
+/// The same of the regular file that a path leads to, links followed. One system call.
+Result<FileIdentity> identity_at(const std::filesystem::path& path);
 /// The same of an open file.
 Result<FileIdentity> identity_of(int fd);
 
@@ -70,6 +72,9 @@ bool keeps_change_times(int fd);
 
 /// Opens a reader on a descriptor that stays the caller's and outlives the reader.
 /// ReadStrategy::automatic maps where keeps_change_times(). Mapping falls back to positioned reads where it cannot be had.
-Result<std::unique_ptr<FileReader>> open_reader(int fd, std::uint64_t size, ReadStrategy strategy);
+/// Of a mapped file, about `window` bytes of pages are kept in memory at a time; views on what was let go stay valid, and
+/// fetch it again.
+Result<std::unique_ptr<FileReader>> open_reader(int fd, std::uint64_t size, ReadStrategy strategy,
+                                                std::uint64_t window = LargeFileOptions{}.window_bytes);
 
 }  // namespace modelaudit::io

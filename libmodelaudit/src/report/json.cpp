@@ -89,6 +89,7 @@ class Writer {
   std::string text() {
     for (const ScanResult& file : report_.files) add_file(file);
     for (const Finding& finding : report_.findings) add_finding(finding);
+    for (const ShardFamily& family : report_.families) add_family(family);
     for (const TargetError& error : report_.errors) add_error(error);
     return document().dump(2, ' ', true) + "\n";
   }
@@ -189,18 +190,47 @@ class Writer {
     return out;
   }
 
-  static Json coverage_json(const Coverage& coverage) {
-    Json gaps = Json::array();
-    for (const Gap& gap : coverage.gaps) {
-      gaps.push_back({{"kind", to_string(gap.kind)},
-                      {"what", text_json(gap.what)},
-                      {"location", text_json(location_text(gap.where))},
-                      {"where", place_json(gap.where)}});
+  static Json gaps_json(const std::vector<Gap>& gaps) {
+    Json out = Json::array();
+    for (const Gap& gap : gaps) {
+      out.push_back({{"kind", to_string(gap.kind)},
+                     {"what", text_json(gap.what)},
+                     {"location", text_json(location_text(gap.where))},
+                     {"where", place_json(gap.where)}});
     }
+    return out;
+  }
+
+  static Json coverage_json(const Coverage& coverage) {
     return {{"size", coverage.size},
             {"interpreted", coverage.interpreted},
             {"declared", coverage.declared},
-            {"gaps", std::move(gaps)}};
+            {"gaps", gaps_json(coverage.gaps)}};
+  }
+
+  /// Its findings stand among the issues.
+  static Json family_json(const ShardFamily& family) {
+    Json out = {{"path", text_json(family.path)},
+                {"kind", text_json(family.kind)},
+                {"verdict", to_string(family.verdict)},
+                {"complete", family.gaps.empty()},
+                {"expected", family.expected},
+                {"present", family.present},
+                {"scanned", family.scanned},
+                {"total_size", family.total_size},
+                {"missing_count", family.missing_count},
+                {"missing", texts_json(family.missing)},
+                {"gaps", gaps_json(family.gaps)}};
+    if (!family.index.empty()) out["index"] = text_json(family.index);
+    return out;
+  }
+
+  void add_family(const ShardFamily& family) {
+    for (const Finding& finding : family.findings) add_finding(finding);
+    for (const Gap& gap : family.gaps) {
+      add_check("Coverage", "failed", gap.what, location_text(gap.where), {{"gap", to_string(gap.kind)}});
+    }
+    families_.push_back(family_json(family));
   }
 
   Json file_json(const ScanResult& file) const {
@@ -255,6 +285,7 @@ class Writer {
         {"skipped_checks", skipped_},
         {"success", success()},
         {"files", std::move(files_)},
+        {"families", std::move(families_)},
         {"suppressed", std::move(suppressed_)},
         {"unknown_files", texts_json(report_.unknown)},
         {"skipped", std::move(skipped)}};
@@ -276,6 +307,7 @@ class Writer {
   Json checks_ = Json::array();
   Json assets_ = Json::array();
   Json files_ = Json::array();
+  Json families_ = Json::array();
   Json errors_ = Json::array();
   Json metadata_ = Json::object();
 };

@@ -66,6 +66,7 @@ class Writer {
       if (worth_a_section(file)) add_file(file);
     }
     if (!report_.findings.empty()) add_folder_findings();
+    for (const ShardFamily& family : report_.families) add_family(family);
     if (!options_.quiet) add_clean();
     add_errors();
     if (!options_.quiet) {
@@ -101,6 +102,29 @@ class Writer {
         page_.painted(name, Colour::bold) + ": " + page_.painted(upper(to_string(verdict)), report::colour_of(verdict));
     if (!complete && verdict != Verdict::inconclusive) line += ", not examined whole";
     page_.line(line);
+  }
+
+  /// What is wrong with the family as such; what its shards did to its verdict stands with them.
+  void add_family(const ShardFamily& family) {
+    const bool is_told = std::any_of(family.findings.begin(), family.findings.end(), [&](const Finding& f) { return is_shown(f); });
+    if (options_.quiet && !is_told && family.gaps.empty()) return;
+    const bool is_part = family.scanned < family.present && family.gaps.empty() && family.verdict == Verdict::inconclusive;
+    if (is_part) {
+      page_.line(page_.painted(shown(family.path), Colour::bold) + ": scanned in part");
+    } else {
+      add_title(shown(family.path), family.verdict, family.gaps.empty());
+    }
+    std::string line = fmt::format("  {}", counted(family.present, "shard"));
+    if (family.expected != 0) line = fmt::format("  {} of {}", family.present, counted(family.expected, "shard"));
+    line += fmt::format(", {}", amount(family.total_size));
+    if (family.scanned < family.present) line += fmt::format("; {} scanned (name the folder to scan them all)", family.scanned);
+    page_.line(line);
+    add_findings(family.findings);
+    add_gaps(family.gaps);
+    if (options_.verbose && !options_.quiet) {
+      for (const std::string& name : family.missing) page_.line("  missing: " + shown(name));
+    }
+    page_.blank();
   }
 
   void add_folder_findings() {

@@ -84,12 +84,14 @@ bool ScanResult::operator==(const ScanResult& other) const {
 std::optional<Severity> ScanReport::worst() const noexcept {
   std::optional<Severity> worst = worst_of(findings);
   for (const ScanResult& file : files) worst = std::max(worst, file.worst());
+  for (const ShardFamily& family : families) worst = std::max(worst, worst_of(family.findings));
   return worst;
 }
 
 bool ScanReport::complete() const noexcept {
   return !interrupted && errors.empty() &&
-         std::all_of(files.begin(), files.end(), [](const ScanResult& file) { return file.complete(); });
+         std::all_of(files.begin(), files.end(), [](const ScanResult& file) { return file.complete(); }) &&
+         std::all_of(families.begin(), families.end(), [](const ShardFamily& family) { return family.gaps.empty(); });
 }
 
 Verdict ScanReport::verdict() const noexcept { return judge(worst(), complete() && !files.empty()); }

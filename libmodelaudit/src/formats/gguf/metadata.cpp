@@ -296,6 +296,8 @@ void GgufMetadata::judge_split(const gguf_layout::Header& header) {
   const auto count = number("split.count");
   const auto no = number("split.no");
   if (!count || *count == 0) return;
+  context_.metadata("split_count", std::to_string(*count));
+  if (no) context_.metadata("split_no", std::to_string(*no));
   if (no && *no >= *count) report_number(rules::gguf_split, "the number of this part is beyond the number of parts", "split.no", *no);
   const auto tensors = number("split.tensors.count");
   if (tensors && header.tensor_count > *tensors) {
