@@ -1,7 +1,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <charconv>
 #include <mutex>
 #include <unordered_set>
 
@@ -9,6 +11,7 @@
 #include "cache/hex.hpp"
 #include "cache/redis_breaker.hpp"
 #include "cache/redis_connection.hpp"
+#include "cache/totals.hpp"
 #include "modelaudit/bytes.hpp"
 #include "modelaudit/redis.hpp"
 
@@ -31,6 +34,18 @@ constexpr std::size_t k_longest_prefix = 200;
 constexpr Failure k_refused{Errc::io_error, 0, "cache: the server refuses the command"};
 constexpr const char* k_slow = "cache: the server answers too slowly";
 constexpr Failure k_unexpected{Errc::io_error, 0, "cache: the server answers something else than was asked"};
+
+/// The fields of the totals: a hash beside the records.
+constexpr std::array<std::pair<std::string_view, std::uint64_t cache::Counts::*>, 8> k_totals{{
+    {"hits", &cache::Counts::hits},
+    {"trace_hits", &cache::Counts::trace_hits},
+    {"misses", &cache::Counts::misses},
+    {"bypassed", &cache::Counts::bypassed},
+    {"rejected", &cache::Counts::rejected},
+    {"backend_failures", &cache::Counts::backend_failures},
+    {"bytes_hashed", &cache::Counts::bytes_hashed},
+    {"time_saved_us", &cache::Counts::time_saved_us},
+}};
 
 std::int64_t now_s() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -64,7 +79,7 @@ CacheEntryInfo entry_of(const Digest& key, std::span<const RedisReply> facts, co
   return entry;
 }
 
-class RedisBackend final : public CacheBackend {
+class RedisBackend final : public CacheBackend, public cache::TotalsKeeper {
  public:
   explicit RedisBackend(RedisOptions options)
       : options_(std::move(options)),
@@ -132,6 +147,36 @@ class RedisBackend final : public CacheBackend {
     });
     if (!counted) return counted.error();
     return total;
+  }
+
+  Result<void> add_totals(const cache::Counts& counts) override {
+    std::vector<std::string> amounts;
+    for (const auto& [field, member] : k_totals) amounts.push_back(std::to_string(static_cast<std::int64_t>(counts.*member)));
+    const std::string name = options_.prefix + "totals";
+    std::vector<RedisCommand> commands;
+    for (std::size_t i = 0; i < k_totals.size(); ++i) {
+      if (amounts[i] != "0") commands.push_back({"HINCRBY", name, k_totals[i].first, amounts[i]});
+    }
+    if (commands.empty()) return {};
+    const auto replies = ask_all(commands, k_protocol_bytes);
+    return replies ? Result<void>() : replies.error();
+  }
+
+  cache::Counts read_totals() override {
+    cache::Counts totals;
+    RedisCommand command{"HMGET"};
+    const std::string name = options_.prefix + "totals";
+    command.push_back(name);
+    for (const auto& [field, member] : k_totals) command.push_back(field);
+    const auto reply = ask(command, k_protocol_bytes);
+    if (!reply || reply->items.size() != k_totals.size()) return totals;
+    for (std::size_t i = 0; i < k_totals.size(); ++i) {
+      const std::string& text = reply->items[i].text;
+      std::uint64_t value = 0;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+      if (error == std::errc{} && end == text.data() + text.size()) totals.*k_totals[i].second = value;
+    }
+    return totals;
   }
 
  private:

@@ -22,6 +22,15 @@ struct Counts {
   bool operator==(const Counts&) const = default;
 };
 
+/// A backend that keeps the totals itself, as a server for many processes does.
+class TotalsKeeper {
+ public:
+  virtual ~TotalsKeeper() = default;
+  virtual Result<void> add_totals(const Counts& counts) = 0;
+  /// What cannot be read is 0.
+  virtual Counts read_totals() = 0;
+};
+
 // The file `totals` is a log of one 80-byte record a run, appended with one write: processes need no lock and lose
 // nothing. A record that is not whole (a full disk, kill -9) is skipped.
 //

@@ -79,6 +79,7 @@ CacheStats CacheManager::run_stats() const noexcept { return as_stats(impl_->cou
 CacheStats CacheManager::stats() {
   cache::Counts counts = impl_->fresh(false);
   if (impl_->files != nullptr && impl_->files->folder() >= 0) counts.add(cache::read_totals(impl_->files->folder()));
+  if (impl_->totals != nullptr) counts.add(impl_->totals->read_totals());
   CacheStats stats = as_stats(counts);
   const BackendStats stored = or_throw(impl_->backend->stats());
   stats.entries = stored.entries;
@@ -123,7 +124,19 @@ CacheCheck CacheManager::verify(bool repair) {
   return check;
 }
 
+void CacheManager::Impl::flush_to_keeper() {
+  const cache::Counts added = fresh(true);
+  if (added != cache::Counts{}) (void)totals->add_totals(added).has_value();
+}
+
 void CacheManager::flush() noexcept {
+  if (impl_->totals != nullptr) {
+    try {
+      impl_->flush_to_keeper();
+    } catch (const std::exception&) {
+      return;  // counts are for display
+    }
+  }
   if (impl_->files == nullptr || impl_->files->folder() < 0) return;
   try {
     const int folder = impl_->files->folder();

@@ -134,6 +134,31 @@ TEST_CASE("clear and cleanup remove our entries and nothing else", "[redis]") {
   CHECK(server.tell({"DBSIZE"}) == "2");
 }
 
+TEST_CASE("the totals of all runs are kept on the server, whatever somebody writes there", "[redis]") {
+  if (!has_redis_server()) return;
+  RealServer server;
+  const Workshop shop;
+  const fs::path file = shop.file("model", "content");
+  for (int run = 0; run < 3; ++run) (void)cached(*get_cache_manager(fleet(server, shop)), file);
+  const auto inspected = get_cache_manager(fleet(server, shop), CacheAccess::inspect);
+  const CacheStats stats = inspected->stats();
+  CHECK(stats.hits == 2);
+  CHECK(stats.misses == 1);
+  CHECK(stats.time_saved_us == 2000);
+  CHECK(inspected->clear().entries == stats.entries);
+  CHECK(inspected->stats().hits == 2);  // the totals stay
+  const std::string name = server.tell({"RANDOMKEY"});
+  CHECK_THAT(name, Catch::EndsWith(":totals"));
+  server.tell({"HSET", name, "hits", "-7", "misses", "many"});
+  CHECK(inspected->stats().hits == 0);
+  CHECK(inspected->stats().misses == 0);
+  CHECK(inspected->stats().time_saved_us == 2000);
+  server.tell({"SET", name, "somebody's"});
+  CHECK(inspected->stats().hits == 0);
+  (void)cached(*get_cache_manager(fleet(server, shop)), file);  // ends without a sound
+  CHECK(server.tell({"GET", name}) == "somebody's");
+}
+
 TEST_CASE("a server that is killed in the middle changes no result", "[redis]") {
   if (!has_redis_server()) return;
   RealServer server;
