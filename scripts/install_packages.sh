@@ -6,12 +6,8 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build pkg-config ccache python3 python3-venv
   libboost-filesystem-dev libboost-iostreams-dev libfmt-dev libcereal-dev libcli11-dev nlohmann-json3-dev libsimdjson-dev
-<<<<<<< HEAD
   libtomlplusplus-dev libssl-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev liblz4-dev
-  libcurl4-openssl-dev openssl ca-certificates catch2
-=======
-  libhiredis-dev libhiredis0.14 redis-server libtomlplusplus-dev libssl-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev liblz4-dev catch2
->>>>>>> ba9f653 (cache: Keep results on a Redis server)
+  libcurl4-openssl-dev openssl ca-certificates libhiredis-dev libhiredis0.14 redis-server catch2
 )
 for option in "$@"; do
   case "$option" in
