@@ -48,7 +48,7 @@ struct JfrogOptions {
 
 /// MLflow.
 struct MlflowOptions {
-  std::string tracking_uri;            ///< MLFLOW_TRACKING_URI: http:// or https://. May have a private or loopback address
+  std::string tracking_uri;            ///< MLFLOW_TRACKING_URI: http(s):// (may have a private or loopback address), or a folder
   Secret token;                        ///< MLFLOW_TRACKING_TOKEN, sent as a bearer token
   std::string username;                ///< MLFLOW_TRACKING_USERNAME, with `password`; preferred to the token
   Secret password;                     ///< MLFLOW_TRACKING_PASSWORD

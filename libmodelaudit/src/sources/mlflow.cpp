@@ -1,6 +1,7 @@
 // MLflow: a tracking server tells where the artifacts of a model version or run lie; those that it proxies are listed by
 // `GET api/2.0/mlflow-artifacts/artifacts?path=P` and fetched by `GET api/2.0/mlflow-artifacts/artifacts/P` (MLflow REST API
-// 2.0, tried with MLflow 3.17). Artifacts in a folder of this host are read where they are, if the user allows it.
+// 2.0, tried with MLflow 3.17). Artifacts in a folder of this host are read where they are: in the store of a user who tracks
+// without a server, or where the user allows it.
 #include <algorithm>
 #include <set>
 
@@ -9,6 +10,7 @@
 #include "sources/driver.hpp"
 #include "sources/mlflow_reference.hpp"
 #include "sources/mlflow_replies.hpp"
+#include "sources/mlflow_store.hpp"
 #include "sources/names.hpp"
 
 namespace modelaudit::sources {
@@ -90,7 +92,7 @@ class MlflowDriver final : public Driver {
                                          "server's certificate in MLFLOW_TRACKING_SERVER_CERT_PATH instead");
     }
     const bool is_http = mlflow_.tracking_uri.starts_with("http://") || mlflow_.tracking_uri.starts_with("https://");
-    if (!is_http) throw SourceFailure(Errc::unsupported, "MLFLOW_TRACKING_URI names no server; only http:// and https:// addresses are supported");
+    if (!is_http) throw SourceFailure(Errc::unsupported, "MLFLOW_TRACKING_URI is neither an http:// or https:// address nor a folder; others are not supported");
     auto url = Url::parse(mlflow_.tracking_uri);
     if (!url) throw SourceFailure(Errc::refused, std::string("MLFLOW_TRACKING_URI: ") + url.error().what);
     while (url->path.ends_with('/')) url->path.pop_back();
@@ -124,11 +126,12 @@ class MlflowDriver::Walk {
         most_(std::min(options_.listing_entries, k_most_artifacts)) {}
 
   void begin() {
+    if (const auto store = mlflow::store_folder(driver_.mlflow_.tracking_uri)) return begin_in_store(*store);
     const Url tracking = driver_.tracking();
     const mlflow::Root root = mlflow::parse_root(find_root(), tracking.authority());
     listing_.metadata.insert(listing_.metadata.begin(), {"source.server", tracking.shown()});
     if (const auto* proxied = std::get_if<mlflow::ProxiedRoot>(&root)) return list_proxied(proxied->path);
-    list_local(std::get<mlflow::LocalRoot>(root).path);
+    list_local(std::get<mlflow::LocalRoot>(root).path, {});
   }
 
  private:
@@ -165,21 +168,36 @@ class MlflowDriver::Walk {
   std::string find_root() {
     const std::string name = percent_encode(reference_.name);
     if (reference_.kind == Reference::Kind::run) {
-      shown_ = "runs:/" + reference_.name;
-      listing_.metadata.emplace_back("source.run", reference_.name);
+      name_it("");
       return ask("mlflow/runs/get", "run_id=" + name, mlflow::parse_run_root);
     }
-    listing_.metadata.emplace_back("source.model", reference_.name);
     if (reference_.kind == Reference::Kind::logged_model) {
-      shown_ = "models:/" + reference_.name;
+      name_it("");
       return ask("mlflow/logged-models/" + name, "", mlflow::parse_logged_model_root);
     }
     const std::string version = find_version(name);
-    // The version, not the alias or stage: those may mean another one tomorrow.
-    shown_ = "models:/" + reference_.name + "/" + version;
-    listing_.metadata.emplace_back("source.version", version);
+    name_it(version);
     const std::string root = ask("mlflow/model-versions/get-download-uri", "name=" + name + "&version=" + version, mlflow::parse_download_uri);
     return mlflow::has_form(root) ? root_of_other(root) : root;
+  }
+
+  /// How reports call the files, and what their metadata says. The version, not the alias or stage: those may mean another
+  /// one tomorrow.
+  void name_it(const std::string& version) {
+    auto& facts = listing_.metadata;
+    const bool run = reference_.kind == Reference::Kind::run;
+    shown_ = (run ? "runs:/" : "models:/") + reference_.name + (version.empty() ? "" : "/" + version);
+    facts.emplace_back(run ? "source.run" : "source.model", reference_.name);
+    if (!version.empty()) facts.emplace_back("source.version", version);
+    if (reference_.kind == Reference::Kind::alias) facts.emplace_back("source.alias", reference_.which);
+    if (reference_.kind == Reference::Kind::stage) facts.emplace_back("source.stage", reference_.which);
+  }
+
+  /// The folder that a store names; there is no server here that could proxy anything.
+  static std::string local_path(const std::string& uri) {
+    const mlflow::Root root = mlflow::parse_root(uri, "");
+    if (const auto* folder = std::get_if<mlflow::LocalRoot>(&root)) return folder->path;
+    throw SourceFailure(Errc::unsupported, "the artifacts are behind an MLflow server; set MLFLOW_TRACKING_URI to its address");
   }
 
   /// Early servers of MLflow 3 name the logged model, not where it lies.
@@ -194,13 +212,10 @@ class MlflowDriver::Walk {
   std::string find_version(const std::string& name) {
     switch (reference_.kind) {
       case Reference::Kind::alias: {
-        listing_.metadata.emplace_back("source.alias", reference_.which);
         const std::string query = "name=" + name + "&alias=" + percent_encode(reference_.which);
         return ask("mlflow/registered-models/alias", query, mlflow::parse_model_version).version;
       }
-      case Reference::Kind::stage:
-        listing_.metadata.emplace_back("source.stage", reference_.which);
-        return latest_version("name=" + name + "&stages=" + percent_encode(reference_.which));
+      case Reference::Kind::stage: return latest_version("name=" + name + "&stages=" + percent_encode(reference_.which));
       case Reference::Kind::latest: return latest_version("name=" + name);
       default: return reference_.which;
     }
@@ -289,7 +304,9 @@ class MlflowDriver::Walk {
     listing_.files.push_back(std::move(file));
   }
 
-  void list_local(const std::string& root);
+  void begin_in_store(const fs::path& store);
+  /// `store`: a folder that is the user's own, or empty.
+  void list_local(const std::string& root, const fs::path& store);
   void add_local(const fs::path& path, const std::string& name);
 
   void fail(const std::string& name, Errc code, const std::string& message) {
@@ -313,11 +330,29 @@ class MlflowDriver::Walk {
   std::uint32_t folders_ = 0;
 };
 
+void MlflowDriver::Walk::begin_in_store(const fs::path& store) {
+  std::error_code error;
+  const fs::path folder = fs::canonical(store, error);
+  if (error || !fs::is_directory(folder, error)) {
+    throw SourceFailure(Errc::not_found, "there is no folder " + store.string() + ", which MLFLOW_TRACKING_URI names as the tracking store");
+  }
+  const mlflow::StoreEntry entry = mlflow::find_in_store(folder, reference_);
+  name_it(entry.version);
+  listing_.metadata.insert(listing_.metadata.begin(), {"source.server", "file://" + folder.string()});
+  if (mlflow::has_form(entry.artifact_uri)) {
+    const Reference other = mlflow::parse_reference(entry.artifact_uri);
+    const std::string uri = mlflow::find_in_store(folder, other).artifact_uri;
+    return list_local(local_path(uri) + (other.below.empty() ? "" : "/" + other.below), folder);
+  }
+  list_local(local_path(entry.artifact_uri), folder);
+}
+
 /// A folder of this host, as the server says: read only where the user allows it, or a server could have any file read.
-void MlflowDriver::Walk::list_local(const std::string& root) {
+void MlflowDriver::Walk::list_local(const std::string& root, const fs::path& store) {
   std::error_code error;
   const fs::path folder = fs::canonical(root, error);
   std::vector<std::string> allowed;
+  if (!store.empty()) allowed.push_back(store.string());
   for (const std::string& entry : driver_.mlflow_.allowed_artifact_uris) {
     std::error_code missing;
     const std::string_view path = std::string_view(entry).substr(entry.starts_with("file://") ? 7 : 0);

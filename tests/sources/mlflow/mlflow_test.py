@@ -85,8 +85,10 @@ class ReferencesTest(MlflowTest):
 class ServerTest(MlflowTest):
     def test_no_server_and_no_such_server(self):
         self.assertIn("set MLFLOW_TRACKING_URI", self.error_of("models:/good/1", MLFLOW_TRACKING_URI=""))
-        self.assertIn("only http:// and https://", self.error_of("models:/good/1", MLFLOW_TRACKING_URI="sqlite:///mlflow.db"))
-        self.assertIn("only http:// and https://", self.error_of("models:/good/1", MLFLOW_TRACKING_URI="databricks"))
+        for uri in ("sqlite:///mlflow.db", "databricks", "databricks://profile", "postgresql://u:hush@h/db"):
+            message = self.error_of("models:/good/1", MLFLOW_TRACKING_URI=uri)
+            self.assertIn("others are not supported", message)
+            self.assertNotIn("hush", message)
         self.assertIn("cannot connect", self.error_of("models:/good/1", MLFLOW_TRACKING_URI="http://127.0.0.1:1"))
         self.assertIn("HTTP 404", self.error_of("models:/good/1", MLFLOW_TRACKING_URI=self.double.url.replace("/team", "")))
         hidden = self.error_of("models:/good/1", MLFLOW_TRACKING_URI=self.double.url.replace("//", "//u:hush@"))
@@ -191,6 +193,52 @@ class LocalRootTest(MlflowTest):
         os.symlink("/etc", self.path("store", "out"))
         self.double.local_root = self.path("store", "out")
         self.error_of("models:/local/1", **allowed)
+
+
+class StoreTest(MlflowTest):
+    """MLFLOW_TRACKING_URI names a folder, laid out as MLflow 3.17 does it."""
+
+    LOGGED = "m-" + "ab" * 16
+
+    def setUp(self):
+        super().setUp()
+        artifacts = self.path("mlruns", "0", "models", self.LOGGED, "artifacts")
+        self.files = {
+            "models/a model/meta.yaml": "name: a model\n",
+            "models/a model/aliases/champion": "1",
+            "models/a model/version-1/meta.yaml": f"current_stage: Production\nsource: models:/{self.LOGGED}\nstorage_location: file://{artifacts}\n",
+            "models/a model/version-2/meta.yaml": f"current_stage: None\nsource: models:/{self.LOGGED}\nstorage_location: null\n",
+            "models/a model/version-10/meta.yaml": f"current_stage: Staging\nsource: '{artifacts}'\n",
+            f"0/models/{self.LOGGED}/meta.yaml": f"artifact_location: file://{artifacts}\n",
+            f"0/{RUN}/meta.yaml": f"artifact_uri: file://{artifacts}\nrun_id: {RUN}\n",
+            "models/out/version-1/meta.yaml": f"storage_location: {self.path('private')}\n",
+            "models/proxied/version-1/meta.yaml": "storage_location: mlflow-artifacts:/1\n",
+            "models/placeless/version-1/meta.yaml": "name: x\n",
+        }
+        for name, text in self.files.items():
+            os.makedirs(os.path.dirname(self.path("mlruns", name)), exist_ok=True)
+            self.write("mlruns/" + name, text.encode())
+        os.makedirs(artifacts)
+        self.write(os.path.join(artifacts, "model.pkl"), EVIL)
+        os.mkdir(self.path("private"))
+        self.write("private/model.pkl", EVIL)
+
+    def test_models_and_runs_of_a_store(self):
+        for uri in ("mlruns", "./mlruns", self.path("mlruns"), "file:" + self.path("mlruns"), "file://" + self.path("mlruns")):
+            done = self.scan("models:/a model/1", MLFLOW_TRACKING_URI=uri)
+            self.assertEqual((done.status, self.paths(done)), (1, ["models:/a model/1/model.pkl"]))
+        for reference, shown in (("models:/a model@champion", "models:/a model/1"), ("models:/a model/Staging", "models:/a model/10"),
+                                 ("models:/a model/latest", "models:/a model/10"), ("models:/a model/2", "models:/a model/2"),
+                                 ("models:/" + self.LOGGED, "models:/" + self.LOGGED), ("runs:/" + RUN, "runs:/" + RUN)):
+            self.assertEqual(self.paths(self.scan(reference, MLFLOW_TRACKING_URI="mlruns")), [shown + "/model.pkl"])
+
+    def test_what_a_store_does_not_have_or_may_not_name(self):
+        for reference, expected in (("models:/a model/7", "no version 7"), ("models:/nobody/1", "no version 1"), ("models:/a model@nobody", "no alias"),
+                                    ("models:/a model/Archived", "in stage Archived"), ("runs:/" + "0" * 32, "has no 0000"),
+                                    ("models:/out/1", "MODELAUDIT_MLFLOW_ALLOWED_ARTIFACT_URIS"), ("models:/proxied/1", "behind an MLflow server"),
+                                    ("models:/placeless/1", "no place of the artifacts")):
+            self.assertIn(expected, self.error_of(reference, MLFLOW_TRACKING_URI="mlruns"), reference)
+        self.assertIn("there is no folder", self.error_of("models:/a model/1", MLFLOW_TRACKING_URI="nowhere"))
 
 
 class CacheTest(MlflowTest):

@@ -4,6 +4,7 @@
 
 #include "sources/base64.hpp"
 #include "sources/http_client.hpp"
+#include "sources/mlflow_store.hpp"
 
 using namespace modelaudit::sources;
 using namespace modelaudit::sources::mlflow;
@@ -61,6 +62,26 @@ TEST_CASE("allowed folders are whole components", "[mlflow]") {
   CHECK(is_allowed("/a", {"/"}));
   CHECK_FALSE(is_allowed("/ab", {"/a"}));
   CHECK_FALSE(is_allowed("/a", {"/a/b", "a", "", "models:/a", "/a/..", "/%61"}));
+}
+
+TEST_CASE("a tracking URI may name a folder", "[mlflow]") {
+  CHECK(store_folder("mlruns") == "mlruns");
+  CHECK(store_folder("file:///a/mlruns") == "/a/mlruns");
+  CHECK(store_folder("file:mlruns") == "mlruns");
+  for (const char* uri : {"", "http://h", "https://h", "sqlite:///x", "databricks", "databricks://x", "file://", "C:\\x"}) CHECK_FALSE(store_folder(uri));
+}
+
+TEST_CASE("the texts of a meta.yaml are read as MLflow writes them", "[mlflow]") {
+  const std::string_view yaml = "a: plain: text\nab: no\nb: 'it''s'\nc: \"say \\\"x\\\"\"\nd: folded\n  over two\ne: null\nf:\nlist:\n  a: inner\nlast: x";
+  CHECK(yaml_text(yaml, "a") == "plain: text");
+  CHECK(yaml_text(yaml, "b") == "it's");
+  CHECK(yaml_text(yaml, "c") == "say \"x\"");
+  CHECK(yaml_text(yaml, "d") == "folded over two");
+  CHECK(yaml_text(yaml, "e").empty());
+  CHECK(yaml_text(yaml, "f").empty());
+  CHECK(yaml_text(yaml, "last") == "x");
+  CHECK(yaml_text(yaml, "inner").empty());
+  CHECK(yaml_text("", "a").empty());
 }
 
 TEST_CASE("base64 is that of RFC 4648, section 10", "[mlflow]") {
