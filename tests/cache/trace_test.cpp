@@ -434,3 +434,40 @@ TEST_CASE("threads that store the same content under many names at once lose not
     CHECK(scan(scene.shop.file("copy/m.x" + std::to_string(i), "abc")) == CacheUse::trace_hit);
   }
 }
+
+TEST_CASE("however fast a file is rewritten, no trace is of other bytes than the scan saw", "[trace]") {
+  const Scene scene;
+  const auto content = [&](const char* word) {
+    std::string text = scene.content;
+    return text.replace(5, 3, word);
+  };
+  const bool holds_it_open = GENERATE(false, true);
+  const fs::path file = scene.shop.folder.write("a.bin", content("one"));
+  const Auditor auditor = scene.auditor(scene.options());
+  std::atomic<bool> stop{false};
+  std::thread writer([&] {
+    std::fstream held(file, std::ios::in | std::ios::out | std::ios::binary);
+    for (int i = 0; !stop; ++i) {
+      const char* word = i % 2 == 0 ? "two" : "one";
+      if (!holds_it_open) {
+        held.close();
+        overwrite(file, 5, word);
+        continue;
+      }
+      held.seekp(5);
+      held << word << std::flush;
+    }
+  });
+  for (int i = 0; i < 400; ++i) (void)auditor.scan_file(file);
+  stop = true;
+  writer.join();
+  // Whatever was stored meanwhile: it tells the truth.
+  for (int i = 0; i < 3; ++i) {
+    for (const char* word : {"one", "two"}) {
+      const fs::path now = scene.shop.folder.write("b" + std::to_string(i) + word, content(word));
+      CHECK(auditor.scan_file(now).findings.at(0).message == std::string(word) + " model");
+      overwrite(file, 5, word);
+      CHECK(auditor.scan_file(file).findings.at(0).message == std::string(word) + " model");
+    }
+  }
+}

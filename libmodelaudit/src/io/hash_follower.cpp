@@ -22,23 +22,31 @@ void HashFollower::advance_to(std::uint64_t end) noexcept {
 }
 
 std::span<const Digest> HashFollower::finish() noexcept {
+  const std::uint64_t ready = ready_.load(std::memory_order_relaxed) & ~k_stop;
   if (thread_.joinable()) {
-    // What the scan is ahead by is hashed to the end: the caller would have to do it otherwise.
-    ready_.fetch_add(k_stop, std::memory_order_release);
+    ready_.store(ready | k_stop, std::memory_order_release);
     ready_.notify_one();
+    hash_up_to(ready);
     thread_.join();
   }
-  return std::span(pieces_).first(done_);
+  return std::span(pieces_).first(ready);
 }
 
 void HashFollower::follow() noexcept {
   while (true) {
     const std::uint64_t now = ready_.load(std::memory_order_acquire);
-    for (const std::uint64_t ready = now & ~k_stop; done_ < ready && done_ < pieces_.size(); ++done_) {
-      pieces_[done_] = sha256(mapping_.subspan(done_ * k_digest_piece, k_digest_piece));
-    }
+    hash_up_to(now & ~k_stop);
     if ((now & k_stop) != 0) return;
     ready_.wait(now, std::memory_order_acquire);
+  }
+}
+
+void HashFollower::hash_up_to(std::uint64_t end) noexcept {
+  std::uint64_t piece = next_.load(std::memory_order_relaxed);
+  while (piece < end) {
+    if (!next_.compare_exchange_weak(piece, piece + 1, std::memory_order_relaxed)) continue;
+    pieces_[piece] = sha256(mapping_.subspan(piece * k_digest_piece, k_digest_piece));
+    piece = next_.load(std::memory_order_relaxed);
   }
 }
 

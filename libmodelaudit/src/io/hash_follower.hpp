@@ -21,15 +21,16 @@ class HashFollower {
 
   /// Everything before `end` has been handed out to the scan.
   void advance_to(std::uint64_t end) noexcept;
-  /// Stops; the digests of the pieces from the start on, as far as it came.
+  /// Helps with what is left, then stops; the digests of all whole pieces that were handed out.
   std::span<const Digest> finish() noexcept;
 
  private:
   void follow() noexcept;
+  void hash_up_to(std::uint64_t end) noexcept;
 
   std::span<const std::byte> mapping_;
   std::vector<Digest> pieces_;
-  std::size_t done_ = 0;                 ///< of `pieces_`; the thread's own until it ended
+  std::atomic<std::uint64_t> next_{0};   ///< piece that nobody has taken on yet
   std::atomic<std::uint64_t> ready_{0};  ///< whole pieces that may be hashed; k_stop added at the end
   std::thread thread_;
 };
