@@ -17,6 +17,7 @@ if(BUILD_SHARED_LIBS)
                                             ${CMAKE_CURRENT_SOURCE_DIR}/src/io/sha256_x86.cpp
                                             ${CMAKE_CURRENT_SOURCE_DIR}/src/wire/json/reader.cpp)
   target_include_directories(modelaudit_sources PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
+  target_link_libraries(modelaudit_sources PRIVATE modelaudit_warnings)
   target_link_options(modelaudit_sources PRIVATE -Wl,--as-needed -Wl,-z,now -Wl,--exclude-libs,ALL)
 else()
   target_compile_definitions(modelaudit_sources_objects PUBLIC MODELAUDIT_STATIC_DEFINE MODELAUDIT_SOURCES_STATIC_DEFINE)
@@ -31,7 +32,7 @@ set_target_properties(modelaudit_sources PROPERTIES
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
   VERIFY_INTERFACE_HEADER_SETS ON INSTALL_RPATH "$ORIGIN")
 target_link_libraries(modelaudit_sources
-  PUBLIC modelaudit PRIVATE modelaudit_warnings CURL::libcurl Threads::Threads)
+  PUBLIC modelaudit PRIVATE CURL::libcurl Threads::Threads)
 
 # For tests and fuzzers, which look inside.
 add_library(modelaudit_sources_inside STATIC $<TARGET_OBJECTS:modelaudit_sources_objects>)

@@ -14,6 +14,8 @@ import json
 import os
 import pickle
 import socket
+import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -63,7 +65,7 @@ REPOSITORIES = {
     "shorter": ONE, "endless": ONE, "compressed": ONE, "html": {"model.pkl": HTML}, "html-listing": ONE, "wrong-sha": ONE,
     "no-sha": ONE, "no-size": ONE, "slow": {"model.pkl": LARGE}, "silent": ONE, "names": {"ok.pkl": BENIGN}, "case": {"Model.pkl": BENIGN, "model.pkl": EVIL},
     "twice": {"a.pkl": BENIGN, "b.pkl": BENIGN}, "deep": {}, "wide": {}, "folders": {}, "flood": {}, "odd-json": {},
-    "empty": {}, "child-is-missing": {"here.pkl": EVIL},
+    "downgrade": ONE, "empty": {}, "child-is-missing": {"here.pkl": EVIL},
 }
 
 BAD_NAMES = ["/../x.pkl", "/..", "/a/b.pkl", "/%2e%2e", "/%252e%252e%252fx", "/a%2fb.pkl", "/a%5cb.pkl", "/c:\\x.pkl",
@@ -226,6 +228,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "redirect-loop": f"http://127.0.0.1:{here}/artifactory/redirect-loop/model.pkl",
             "redirect-many": f"/artifactory/redirect-many/model.pkl?{times}",
             "redirect-metadata": "http://169.254.169.254/latest/meta-data/",
+            "downgrade": f"http://127.0.0.1:{there}/blob",
             "redirect-loopback": "http://127.0.0.1:9/x",
             "redirect-private": "https://10.11.12.13/x",
             "redirect-userinfo": f"http://user:pass@127.0.0.1:{here}/x",
@@ -322,13 +325,17 @@ class Server(http.server.ThreadingHTTPServer):
 class Artifactory:
     """Both servers, running from construction to stop()."""
 
-    def __init__(self):
+    def __init__(self, tls=None):
+        """`tls`: an ssl.SSLContext for the first server."""
         self.lock = threading.Lock()
         self.requests = []
         self.seen = {}
         self.stopping = threading.Event()
         self.main = Server(self)
         self.other = Server(self)
+        self.scheme = "https" if tls else "http"
+        if tls:
+            self.main.socket = tls.wrap_socket(self.main.socket, server_side=True)
         for server in (self.main, self.other):
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -341,7 +348,7 @@ class Artifactory:
         return f"127.0.0.1:{self.other.server_port}"
 
     def url(self, below):
-        return f"http://{self.host}/artifactory/{below}"
+        return f"{self.scheme}://{self.host}/artifactory/{below}"
 
     def take_requests(self):
         with self.lock:
@@ -353,6 +360,26 @@ class Artifactory:
         for server in (self.main, self.other):
             server.shutdown()
             server.server_close()
+
+
+def certificate(folder):
+    """A certificate for 127.0.0.1 that signs itself: the path of both key and certificate."""
+    path = os.path.join(folder, "server.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=double", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", path, "-out", path + ".crt"],
+                   check=True, capture_output=True)
+    with open(path, "ab") as out, open(path + ".crt", "rb") as source:
+        out.write(source.read())
+    return path
+
+
+def tls_context(path, version=None):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    if version:
+        context.set_ciphers("DEFAULT@SECLEVEL=0")
+        context.minimum_version = context.maximum_version = version
+    return context
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -11,7 +12,8 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 
-from artifactory import API_KEY, SHARDS, TOKEN, TREE, Artifactory  # noqa: E402
+import artifactory  # noqa: E402
+from artifactory import API_KEY, BENIGN, EVIL, SHARDS, TOKEN, TREE, Artifactory  # noqa: E402
 from harness import CliTest  # noqa: E402
 
 
@@ -196,6 +198,67 @@ class SecondRunTest(JfrogTest):
         self.scan("clean", "--keep-downloads", "0", "--deep")
         self.assertEqual(self.run_cli("scan", "--keep-downloads", "many", "x").status, 2)
 
+    def test_shards_are_fetched_once_and_judged_together_again(self):
+        first, before = self.scan_json("sharded", "--deterministic")
+        self.double.take_requests()
+        second, after = self.scan_json("sharded", "--deterministic")
+        self.assertEqual(self.fetched(), [])
+        self.assertEqual((first.status, second.status, before), (0, 0, after))
+
+    def test_a_new_file_beside_known_ones_is_all_that_is_fetched(self):
+        name = "late-" + self.id().rsplit(".", 1)[1]
+        artifactory.REPOSITORIES[name] = {"a.pkl": BENIGN, "b.pkl": EVIL}
+        self.assertEqual(self.scan(name).status, 1)
+        artifactory.REPOSITORIES[name]["c.pkl"] = b"\x80\x04K\x07."
+        self.double.take_requests()
+        done, report = self.scan_json(name, "--keep-downloads", "0")
+        self.assertEqual((done.status, len(report["files"])), (1, 3))
+        self.assertEqual(self.fetched(), [f"/artifactory/{name}/c.pkl"])
+
+    def test_a_shard_that_comes_late_is_judged_with_the_known_ones(self):
+        name = "late-shard"
+        first, second = sorted(SHARDS)
+        whole = artifactory.REPOSITORIES["sharded"]
+        artifactory.REPOSITORIES[name] = {file: data for file, data in whole.items() if file != second}
+        lacking = self.scan_json(name)[1]
+        artifactory.REPOSITORIES[name] = whole
+        late, report = self.scan_json(name)
+        clean = self.scan_json("sharded", "--no-cache")[1]
+        self.assertEqual(late.status, 0)
+        self.assertEqual([f["verdict"] for f in report["files"]], [f["verdict"] for f in clean["files"]])
+        self.assertLess(len(lacking["files"]), len(report["files"]))
+
+    def test_content_that_is_called_otherwise_is_known(self):
+        self.scan("clean/a.pkl")
+        self.double.take_requests()
+        done, report = self.scan_json("no-size/model.pkl")  # without a size nothing is known beforehand
+        self.assertEqual((done.status, len(self.fetched())), (0, 1))
+        done, report = self.scan_json("twice")
+        self.assertEqual((done.status, len(report["files"]), self.fetched()), (0, 2, []))
+
+    def test_many_runs_at_once_do_not_disturb_each_other(self):
+        words = self.command("scan", "-f", "json", "--allow-host", self.double.host, self.double.url("models"))
+        env = self.environment(MODELAUDIT_JFROG_ALLOWED_HOSTS=self.double.host)
+        runs = [subprocess.Popen(words, cwd=self.dir, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(8)]
+        for run in runs:
+            out, err = run.communicate()
+            self.assertEqual((run.returncode, err), (1, b""))
+            report = json.loads(out)
+            self.assertEqual((len(report["files"]), report["complete"], report["errors"]), (4, True, []))
+        self.assertEqual([path for path in self.leftovers() if ".work-" in path], [])
+
+    def test_a_folder_for_downloads_that_cannot_be_used_is_done_without(self):
+        self.scan("clean")
+        store = os.path.dirname(os.path.dirname(self.leftovers()[0]))
+        subprocess.run(["rm", "-rf", store], check=True)
+        os.symlink(self.temporary(), store)
+        done = self.scan("models", TMPDIR=self.temporary())
+        self.assertEqual((done.status, done.err), (1, ""))
+        self.assertEqual(os.listdir(self.temporary()), [])
+        lost = self.scan("models", "--no-cache", TMPDIR=os.path.join(self.root, "no-such-folder"))
+        self.assertEqual(lost.status, 2)
+        self.assertIn("TMPDIR", lost.text)
+
     def test_what_a_killed_run_left_is_removed_by_the_next(self):
         self.scan("clean")
         store = os.path.dirname(os.path.dirname(self.leftovers()[0]))
@@ -270,6 +333,50 @@ class CredentialsTest(JfrogTest):
         self.assertEqual(done.status, 2)
         self.assertNotIn("hunter", done.out.decode() + done.err)
         self.assertIn("credentials", done.json["errors"][0]["message"])
+
+
+class TlsTest(CliTest):
+    def double_with(self, version=None):
+        path = artifactory.certificate(self.root)
+        double = Artifactory(artifactory.tls_context(path, version))
+        self.addCleanup(double.stop)
+        self.environment_of_double = {"MODELAUDIT_JFROG_ALLOWED_HOSTS": double.host, "SSL_CERT_FILE": path + ".crt",
+                                      "JFROG_ACCESS_TOKEN": TOKEN}
+        return double
+
+    def scan(self, double, below, *words, **environment):
+        return self.run_cli("scan", "--allow-host", double.host, *words, double.url(below),
+                            **{**self.environment_of_double, **environment})
+
+    def test_a_server_that_proves_who_it_is_is_scanned(self):
+        double = self.double_with()
+        self.assertEqual(self.scan(double, "private").status, 0)
+        named_otherwise = self.scan(double, "private", SSL_CERT_FILE="", CURL_CA_BUNDLE=os.path.join(self.root, "server.pem.crt"))
+        self.assertEqual(named_otherwise.status, 0)
+
+    def test_a_server_that_does_not_is_refused_before_it_sees_a_token(self):
+        double = self.double_with()
+        done = self.scan(double, "private", SSL_CERT_FILE="")
+        self.assertEqual(done.status, 2)
+        self.assertIn("SSL_CERT_FILE", done.text)
+        self.assertEqual(double.take_requests(), [])
+        elsewhere = self.run_cli("scan", "--allow-host", double.host.replace("127.0.0.1", "localhost"),
+                                 double.url("private").replace("127.0.0.1", "localhost"), **self.environment_of_double)
+        self.assertEqual(elsewhere.status, 2)
+        self.assertEqual(double.take_requests(), [])
+
+    def test_a_redirect_to_http_is_refused(self):
+        double = self.double_with()
+        done = self.scan(double, "downgrade", "--no-cache", "--allow-host", double.other_host,
+                         MODELAUDIT_JFROG_ALLOWED_REDIRECT_HOSTS=double.other_host)
+        self.assertEqual(done.status, 2)
+        self.assertIn("from https to http", done.text)
+
+    def test_old_versions_of_tls_are_refused(self):
+        double = self.double_with(ssl.TLSVersion.TLSv1_1)
+        done = self.scan(double, "private")
+        self.assertEqual(done.status, 2)
+        self.assertIn("secure connection", done.text)
 
 
 class RefusalTest(JfrogTest):
