@@ -24,6 +24,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } catch (const Malformed& error) {
     if (error.failure().offset > size) std::abort();
   }
+  try {
+    if (jfrog::parse_file_list(text, 1000).size() > 1000) std::abort();
+  } catch (const Malformed& error) {
+    if (error.failure().offset > size) std::abort();
+  }
   const auto check = [](const Url& url) {
     const auto again = Url::parse(url.text());
     if (!again || again->text() != url.text() || !again->same_origin(url)) std::abort();

@@ -53,7 +53,7 @@ TREE = {
 ONE = {"model.pkl": BENIGN}
 
 REPOSITORIES = {
-    "models": TREE,
+    "models": TREE, "pro": TREE, "pro-names": {"ok.pkl": BENIGN}, "pro-html": ONE, "pro-wide": {}, "pro-deep": {},
     "clean": {"a.pkl": BENIGN, "b.pkl": pickle.dumps([1, 2]), "c.pkl": pickle.dumps([3])},
     "sharded": {**{s: safetensors(n) for s, n in SHARDS.items()}, "model.safetensors.index.json": index_of(SHARDS),
                 "other.pkl": BENIGN},
@@ -65,7 +65,7 @@ REPOSITORIES = {
     "shorter": ONE, "endless": ONE, "compressed": ONE, "html": {"model.pkl": HTML}, "html-listing": ONE, "wrong-sha": ONE,
     "no-sha": ONE, "no-size": ONE, "slow": {"model.pkl": LARGE}, "silent": ONE, "names": {"ok.pkl": BENIGN}, "case": {"Model.pkl": BENIGN, "model.pkl": EVIL},
     "twice": {"a.pkl": BENIGN, "b.pkl": BENIGN}, "deep": {}, "wide": {}, "folders": {}, "flood": {}, "odd-json": {},
-    "downgrade": ONE, "empty": {}, "child-is-missing": {"here.pkl": EVIL},
+    "downgrade": ONE, "huge": ONE, "empty": {}, "child-is-missing": {"here.pkl": EVIL},
 }
 
 BAD_NAMES = ["/../x.pkl", "/..", "/a/b.pkl", "/%2e%2e", "/%252e%252e%252fx", "/a%2fb.pkl", "/a%5cb.pkl", "/c:\\x.pkl",
@@ -116,6 +116,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.reply(404, b'{"errors":[{"status":404}]}')
         if self.refused(repository, times):
             return None
+        if storage and urllib.parse.urlsplit(self.path).query.startswith("list"):
+            return self.file_list(repository, name)
         if storage:
             return self.information(repository, name)
         return self.file_of(repository, name, times)
@@ -156,6 +158,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
         children = {path.split("/")[0]: "/" in path for path in inside}
         return self.folder(repository, name, [("/" + child, folder) for child, folder in children.items()])
 
+    def file_list(self, repository, name):
+        """The tree at once, which only some editions offer."""
+        if not repository.startswith("pro"):
+            return self.reply(400, b'{"errors":[{"status":400,"message":"This REST API is available only in Artifactory Pro"}]}')
+        if repository == "pro-html":
+            return self.reply(200, HTML)
+        files = [{"uri": "/" + path[len(name) + 1:] if name else "/" + path, "size": len(data), "folder": False,
+                  "sha1": hashlib.sha1(data).hexdigest(), "sha2": hashlib.sha256(data).hexdigest()}
+                 for path, data in REPOSITORIES[repository].items() if not name or path.startswith(name + "/")]
+        if repository == "pro-names":
+            files += [{"uri": uri, "size": 1, "folder": False} for uri in BAD_NAMES + ["/sub/../../x.pkl", "/sub//x", "/ok.pkl"]
+                      if uri != "/a/b.pkl"]
+        if repository == "pro-wide":
+            files = [{"uri": f"/{i}.pkl", "size": 1, "folder": False} for i in range(120_000)]
+        if repository == "pro-deep":
+            files = [{"uri": "/d" * 100 + "/x.pkl", "size": 1, "folder": False}]
+        files.append({"uri": "/a-folder", "size": -1, "folder": True})
+        return self.send_json({"uri": "x", "created": "2024-01-01T00:00:00.000Z", "files": files})
+
     def folder(self, repository, name, children):
         self.send_json({"repo": repository, "path": "/" + name, "created": "2024-01-01T00:00:00.000Z",
                         "children": [{"uri": uri, "folder": folder} for uri, folder in children],
@@ -173,6 +194,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             del info["size"]
         if repository == "shorter":
             info["size"] = str(len(data) + 1)
+        if repository == "huge":
+            info["size"] = str(1 << 60)
         if repository == "wrong-sha":
             info["checksums"]["sha256"] = hashlib.sha256(b"something else").hexdigest()
         return info

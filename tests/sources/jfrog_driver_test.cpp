@@ -65,6 +65,27 @@ TEST_CASE("replies that are none of Artifactory's are malformed", "[jfrog]") {
   CHECK(refusal(R"({"repo":"r","x":)" + std::string(100, '[')) == Errc::limit);
 }
 
+TEST_CASE("what Artifactory says about a tree", "[jfrog]") {
+  const auto files = jfrog::parse_file_list(
+      R"({"uri":"u","files":[{"uri":"/a","size":-1,"folder":true},{"uri":"/a/b.pkl","size":7,"folder":"false","x":{},"sha2":")" +
+          std::string(k_sha) + R"("},{"uri":"/c","size":"8"},{"uri":"/d","size":-1}]})", 3);
+  REQUIRE(files.size() == 3);
+  CHECK(files[0].path == "a/b.pkl");
+  CHECK(files[0].size == 7);
+  CHECK(files[0].sha256);
+  CHECK(files[1].size == 8);
+  CHECK_FALSE(files[1].sha256);
+  CHECK_FALSE(files[2].size);
+  CHECK(jfrog::parse_file_list(R"({"files":[]})", 0).empty());
+  for (const char* json : {"{}", "[]", R"({"files":{}})", R"({"files":[7]})", R"({"files":[{}]})", R"({"files":[{"uri":"a"}]})", R"({"files":[{"uri":7}]})",
+                           R"({"files":[{"uri":"/a","uri":"/b"}]})", R"({"files":[{"uri":"/a","folder":7}]})", R"({"files":[{"uri":"/a","folder":"maybe"}]})",
+                           R"({"files":[{"uri":"/a","size":[]}]})", R"({"files":[{"uri":"/a","sha2":"9f"}]})", R"({"files":[],"files":[]})", R"({"files":[]} x)"}) {
+    CAPTURE(json);
+    CHECK_THROWS_AS(jfrog::parse_file_list(json, 10), Malformed);
+  }
+  CHECK_THROWS_AS(jfrog::parse_file_list(R"({"files":[{"uri":"/a"},{"uri":"/b"}]})", 1), Malformed);
+}
+
 TEST_CASE("references are recognised by form and host", "[jfrog]") {
   SourceOptions options;
   CHECK(is_reference("https://acme.jfrog.io/artifactory/models/a.pkl"));
@@ -114,6 +135,17 @@ TEST_CASE("limits on sizes keep files from being fetched", "[jfrog]") {
   const ScanReport small = scan_source(auditor, server.url("no-size"), options);
   REQUIRE(small.errors.size() == 1);
   CHECK(small.errors[0].code == Errc::limit);
+}
+
+TEST_CASE("a file that the disk has no room for is not begun", "[jfrog]") {
+  ArtifactoryDouble server;
+  const Auditor auditor(plain_options());
+  SourceOptions options = server.options();
+  options.file_size = options.total_size = std::uint64_t{1} << 62;
+  const ScanReport report = scan_source(auditor, server.url("huge"), options);
+  REQUIRE(report.errors.size() == 1);
+  CHECK(report.errors[0].code == Errc::io_error);
+  CHECK(report.errors[0].message.find("make room") != std::string::npos);
 }
 
 TEST_CASE("a host's own cache gives verdicts by content although it keeps no files", "[jfrog]") {

@@ -1,5 +1,6 @@
 // JFrog Artifactory: `GET /artifactory/api/storage/REPOSITORY/PATH` tells about a file or lists a folder,
-// `GET /artifactory/REPOSITORY/PATH` is the file (Artifactory REST API).
+// with `?list&deep=1` for a whole tree at once where the edition has that, `GET /artifactory/REPOSITORY/PATH` is the file
+// (Artifactory REST API).
 #include <set>
 
 #include "modelaudit/error.hpp"
@@ -101,7 +102,10 @@ class JfrogDriver::Walk {
   void begin() {
     const jfrog::StorageInfo info = ask(place_.below);
     listing_.is_folder = info.folder;
-    if (info.folder) return enter({place_.below, "", 0}, info);
+    if (info.folder) {
+      if (!list_at_once()) enter({place_.below, "", 0}, info);
+      return;
+    }
     const auto name = percent_decode(last_component(place_.below));
     add_file(place_.below, name.value_or(""), info);
   }
@@ -113,13 +117,58 @@ class JfrogDriver::Walk {
     std::uint32_t depth;
   };
 
-  jfrog::StorageInfo ask(const std::string& below) {
+  std::string get(const HttpRequest& request, HttpReply& reply) {
+    std::string text = get_text(client_, request, &reply);
+    bytes_ += text.size();
+    return text;
+  }
+
+  HttpRequest storage_request(const std::string& below) const {
     HttpRequest request = driver_.request_for(place_.at(k_storage, below));
     request.time_limit = options_.request_time_limit;
     request.max_bytes = options_.listing_bytes - std::min(bytes_, options_.listing_bytes);
+    return request;
+  }
+
+  /// One request for all files below. False where the server does not offer that: then each folder and file is asked for.
+  bool list_at_once() {
+    HttpRequest request = storage_request(place_.below);
+    request.url.query = "list&deep=1&listFolders=0";
     HttpReply reply;
-    const std::string text = get_text(client_, request, &reply);
-    bytes_ += text.size();
+    const std::string text = get(request, reply);
+    if (reply.status != 200) return false;
+    try {
+      for (jfrog::ListedFile& file : jfrog::parse_file_list(text, options_.listing_entries)) add_listed(std::move(file));
+      return true;
+    } catch (const Malformed& malformed) {
+      if (malformed.failure().code == Errc::limit) fail_entries();
+      return false;
+    }
+  }
+
+  void add_listed(jfrog::ListedFile file) {
+    std::string below = place_.below;
+    std::optional<std::string> why;
+    std::uint32_t depth = 0;
+    for (std::size_t at = 0; at <= file.path.size(); ++depth) {
+      const auto slash = std::min(file.path.find('/', at), file.path.size());
+      const std::string component = file.path.substr(at, slash - at);
+      if (!why) why = why_unusable_name(component);
+      below += "/" + percent_encode(component);
+      at = slash + 1;
+    }
+    if (why) return fail(below, Errc::refused, "the server lists " + *why + "; not fetched");
+    if (depth > options_.listing_depth + 1) return fail_depth(below);
+    jfrog::StorageInfo info;
+    info.size = file.size;
+    info.sha256 = file.sha256;
+    add_file(below, file.path, info);
+  }
+
+  jfrog::StorageInfo ask(const std::string& below) {
+    const HttpRequest request = storage_request(below);
+    HttpReply reply;
+    const std::string text = get(request, reply);
     if (reply.status != 200) throw failure_of(driver_, request, reply);
     try {
       return jfrog::parse_storage_info(text, options_.listing_entries - std::min(entries_, options_.listing_entries));
@@ -134,9 +183,7 @@ class JfrogDriver::Walk {
     if (++folders_ > options_.listing_folders) {
       throw SourceFailure(Errc::limit, place_.url.shown() + " has more than " + std::to_string(options_.listing_folders) + " folders; name one of them");
     }
-    if (folder.depth > options_.listing_depth) {
-      return fail(folder.below, Errc::limit, "folders are nested deeper than " + std::to_string(options_.listing_depth) + " levels");
-    }
+    if (folder.depth > options_.listing_depth) return fail_depth(folder.below);
     entries_ += static_cast<std::uint32_t>(info.children.size());
     std::set<std::string> seen;
     for (const jfrog::Child& child : info.children) {
@@ -182,6 +229,9 @@ class JfrogDriver::Walk {
 
   void fail(const std::string& below, Errc code, const std::string& message) {
     listing_.errors.push_back({place_.at("", below).shown(), code, message});
+  }
+  void fail_depth(const std::string& below) {
+    fail(below, Errc::limit, "folders are nested deeper than " + std::to_string(options_.listing_depth) + " levels");
   }
   [[noreturn]] void fail_entries() const {
     throw SourceFailure(Errc::limit, place_.url.shown() + " has more than " + std::to_string(options_.listing_entries) + " entries; name a folder of it");

@@ -27,6 +27,14 @@ std::string text_value(Reader& in, const char* what) {
   return std::string(in.text());
 }
 
+/// "folder": true, or "true" as some versions have it.
+bool read_flag(Reader& in) {
+  const Event event = in.next();
+  if (event != Event::boolean && event != Event::string) refuse(in, "artifactory: a child that is neither file nor folder");
+  if (in.text() != "true" && in.text() != "false") refuse(in, "artifactory: a child that is neither file nor folder");
+  return in.text() == "true";
+}
+
 Child read_child(Reader& in) {
   Child child;
   bool named = false;
@@ -39,8 +47,7 @@ Child read_child(Reader& in) {
       child.name.erase(0, 1);
       named = true;
     } else if (key == "folder") {
-      if (in.next() != Event::boolean) refuse(in, "artifactory: a child that is neither file nor folder");
-      child.folder = in.text() == "true";
+      child.folder = read_flag(in);
     } else {
       pass_over(in);
     }
@@ -68,7 +75,19 @@ std::uint64_t read_size(Reader& in) {
   return *size;
 }
 
-std::optional<Digest> read_sha256(Reader& in) {
+/// Nothing for an empty text: not computed yet.
+std::optional<Digest> read_digest(Reader& in) {
+  std::string text = text_value(in, "artifactory: a checksum that is no text");
+  if (text.empty()) return std::nullopt;
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
+  }
+  const auto digest = cache::digest_from_hex(text);
+  if (!digest) refuse(in, "artifactory: a SHA-256 checksum that is none");
+  return digest;
+}
+
+std::optional<Digest> read_checksums(Reader& in) {
   std::optional<Digest> digest;
   if (in.next() != Event::begin_object) refuse(in, "artifactory: checksums that are no object");
   while (in.next() == Event::key) {
@@ -76,19 +95,69 @@ std::optional<Digest> read_sha256(Reader& in) {
       pass_over(in);
       continue;
     }
-    std::string text = text_value(in, "artifactory: a checksum that is no text");
-    for (char& c : text) {
-      if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
-    }
     if (digest) refuse(in, "artifactory: two SHA-256 checksums");
-    if (text.empty()) continue;  // not computed yet
-    digest = cache::digest_from_hex(text);
-    if (!digest) refuse(in, "artifactory: a SHA-256 checksum that is none");
+    digest = read_digest(in);
   }
   return digest;
 }
 
+/// Nothing for a folder, whose size is -1.
+std::optional<ListedFile> read_listed(Reader& in) {
+  ListedFile file;
+  bool named = false;
+  bool folder = false;
+  while (in.next() == Event::key) {
+    const std::string key(in.text());
+    if (key == "uri") {
+      if (named) refuse(in, "artifactory: a file with two names");
+      file.path = text_value(in, "artifactory: a file whose name is no text");
+      if (!file.path.starts_with('/')) refuse(in, "artifactory: a file whose name does not begin with a slash");
+      file.path.erase(0, 1);
+      named = true;
+    } else if (key == "folder") {
+      folder = read_flag(in);
+    } else if (key == "size") {
+      const Event event = in.next();
+      if (event != Event::string && event != Event::number) refuse(in, "artifactory: a size that is no number");
+      file.size = wire::json::as_u64(in.text());
+    } else if (key == "sha2") {
+      file.sha256 = read_digest(in);
+    } else {
+      pass_over(in);
+    }
+  }
+  if (!named) refuse(in, "artifactory: a file without a name");
+  if (folder) return std::nullopt;
+  return file;
+}
+
 }  // namespace
+
+std::vector<ListedFile> parse_file_list(std::string_view json, std::uint32_t most_files) {
+  Reader in(as_view(json), {k_depth, k_longest_text});
+  std::vector<ListedFile> files;
+  bool listed = false;
+  if (in.next() != Event::begin_object) refuse(in, "artifactory: the reply is no object");
+  while (in.next() == Event::key) {
+    if (in.text() != "files") {
+      pass_over(in);
+      continue;
+    }
+    if (listed) refuse(in, "artifactory: two lists of files");
+    listed = true;
+    if (in.next() != Event::begin_array) refuse(in, "artifactory: files that are no list");
+    for (Event event = in.next(); event != Event::end_array; event = in.next()) {
+      if (event != Event::begin_object) refuse(in, "artifactory: a file that is no object");
+      auto file = read_listed(in);
+      if (!file) continue;
+      if (files.size() == most_files) throw_malformed(Errc::limit, in.token_offset(), "artifactory: more entries than the limit");
+      files.push_back(*std::move(file));
+    }
+  }
+  if (in.rest().text().find_first_not_of(" \t\r\n") != std::string_view::npos) refuse(in, "artifactory: text after the reply");
+  if (!listed) refuse(in, "artifactory: a reply that lists no files");
+  return files;
+}
 
 StorageInfo parse_storage_info(std::string_view json, std::uint32_t most_children) {
   Reader in(as_view(json), {k_depth, k_longest_text});
@@ -105,7 +174,7 @@ StorageInfo parse_storage_info(std::string_view json, std::uint32_t most_childre
       if (info.size) refuse(in, "artifactory: two sizes");
       info.size = read_size(in);
     } else if (key == "checksums") {
-      info.sha256 = read_sha256(in);
+      info.sha256 = read_checksums(in);
     } else {
       identified = identified || key == "repo" || key == "uri";
       pass_over(in);

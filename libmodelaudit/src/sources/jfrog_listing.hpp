@@ -26,4 +26,14 @@ struct StorageInfo {
 /// Reads a reply. Throws Malformed for anything that is no such reply, and (limit) for more than `most_children`.
 StorageInfo parse_storage_info(std::string_view json, std::uint32_t most_children);
 
+/// A file of `GET /artifactory/api/storage/REPOSITORY/PATH?list&deep=1` ("File List", not in every edition).
+struct ListedFile {
+  std::string path;                    ///< below the folder, components between '/', otherwise as the server says it
+  std::optional<std::uint64_t> size;
+  std::optional<Digest> sha256;        ///< `sha2`
+};
+
+/// Reads such a reply; throws as parse_storage_info().
+std::vector<ListedFile> parse_file_list(std::string_view json, std::uint32_t most_files);
+
 }  // namespace modelaudit::sources::jfrog
