@@ -413,7 +413,7 @@ class RefusalTest(JfrogTest):
 
     def test_local_addresses_are_refused_however_they_are_written(self):
         for host in ("127.0.0.1", "127.1", "2130706433", "0x7f000001", "localhost", "[::1]", "[::ffff:127.0.0.1]",
-                     "0.0.0.0", "10.0.0.1.", "169.254.169.254", "[fd00:ec2::254]", "[64:ff9b::a9fe:a9fe]"):
+                     "0.0.0.0", "127.0.0.1.", "169.254.169.254", "[fd00:ec2::254]", "[64:ff9b::a9fe:a9fe]"):
             url = f"https://{host}:{self.double.main.server_port}/artifactory/clean"
             done = self.run_cli("scan", "-t", "5", url, MODELAUDIT_JFROG_ALLOWED_HOSTS=f"{host}:{self.double.main.server_port}")
             self.assertEqual(done.status, 2, host)
