@@ -333,6 +333,23 @@ TEST_CASE("the time limit of scan_advanced_large_file() is for all files togethe
   CHECK(only(report).verdict == Verdict::inconclusive);
 }
 
+TEST_CASE("a report that was put together is judged by its names and results alone", "[families]") {
+  const TemporaryFolder folder;
+  write_shards(folder, 3);
+  const Auditor auditor(plain_options());
+  ScanReport report;
+  for (const int number : {1, 3}) {
+    ScanResult result = auditor.scan_file(folder / shard_name(number, 3));
+    result.path = "jfrog://host/repo/" + shard_name(number, 3);
+    report.files.push_back(std::move(result));
+  }
+  auditor.judge_families(report);
+  CHECK(only(report).path == "jfrog://host/repo/model-*-of-00003.safetensors");
+  CHECK(only(report).missing == std::vector<std::string>{shard_name(2, 3)});
+  CHECK(only(report).total_size == 2 * shard_text("t1").size());
+  CHECK(exit_status(report) == 2);
+}
+
 TEST_CASE("policy speaks about families too", "[families]") {
   const TemporaryFolder folder;
   write_shards(folder, 2);

@@ -143,6 +143,10 @@ class MODELAUDIT_EXPORT Auditor {
   ScanReport scan_advanced_large_file(const std::filesystem::path& path, ProgressCallback progress = {},
                                       std::chrono::milliseconds time_limit = std::chrono::milliseconds{3'600'000}) const;
 
+  /// Judges the families of shards anew, by the names and results that a report holds: for one that was put together
+  /// from several. Nothing on the disk is looked at.
+  void judge_families(ScanReport& report) const;
+
   const ScannerRegistry& registry() const noexcept;
   const Options& options() const noexcept;
   /// The cache in use, or nullptr.

@@ -273,6 +273,15 @@ void Auditor::Impl::judge(const engine::Walk& walk, ScanReport& report) const {
   });
 }
 
+void Auditor::judge_families(ScanReport& report) const {
+  std::vector<engine::FamilyFile> files;
+  for (const ScanResult& result : report.files) files.push_back({{}, result.path, &result, true, false, false});
+  for (const std::string& path : report.unknown) files.push_back({{}, path, nullptr, true, true, false});
+  report.families = engine::judge_families(files, impl_->options.assume_shard_family, [this](std::vector<Finding>& findings) {
+    apply_to_findings(impl_->options.policy, findings);
+  });
+}
+
 std::optional<ScanReport> Auditor::find_content(const Target& target) const {
   if (!impl_->cache || !target.content) return std::nullopt;
   const std::string shown = target.shown.empty() ? target.path.string() : target.shown;

@@ -11,7 +11,7 @@ namespace modelaudit::engine {
 
 /// A file of a report, as its family needs it.
 struct FamilyFile {
-  std::filesystem::path path;          ///< on disk
+  std::filesystem::path path;          ///< on disk; empty: nothing is looked at there
   std::string shown;                   ///< in the report
   const ScanResult* result = nullptr;  ///< nullptr: not in the report, or of no known format, or could not be opened
   bool was_scanned = true;

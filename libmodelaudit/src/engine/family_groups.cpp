@@ -16,6 +16,8 @@ constexpr std::size_t k_most_names = 1'000'000;  // of a folder that is looked i
 
 Shard shard_of(ShardName name, std::string file_name, FamilyFile file) {
   Shard shard{std::move(name), std::move(file_name), std::move(file)};
+  if (shard.file.result != nullptr) shard.size = shard.file.result->coverage.size;
+  if (shard.file.path.empty()) return shard;
   if (const auto identity = io::identity_at(shard.file.path)) {
     shard.device = identity->device;
     shard.inode = identity->inode;
@@ -60,8 +62,9 @@ void add_unnamed(Groups& groups) {
 void find_index(const GroupKey& key, Group& group, const std::map<std::string, const ScanResult*>& results) {
   for (const std::string& name : index_names(*key.pattern, key.prefix)) {
     const auto scanned = results.find(key.folder + name);
-    const fs::path beside = group.shards.front().file.path.parent_path() / name;
-    if (scanned == results.end() && !io::identity_at(beside)) continue;
+    const fs::path& shard = group.shards.front().file.path;
+    const bool is_there = scanned != results.end() || (!shard.empty() && io::identity_at(shard.parent_path() / name));
+    if (!is_there) continue;
     group.index = name;
     group.index_result = scanned == results.end() ? nullptr : scanned->second;
     return;

@@ -107,8 +107,10 @@ class BufferedReader : public ForwardReader {
 /// In order over a file that is read by position.
 class PositionedForward final : public BufferedReader {
  public:
-  PositionedForward(io::FileReader& reader, io::IntervalSet& reads, Budget& budget, ByteRange range)
-      : BufferedReader(budget), reader_(reader), reads_(reads), range_(range) {}
+  using Tell = std::function<void(std::uint64_t offset, std::uint64_t length)>;
+
+  PositionedForward(io::FileReader& reader, io::IntervalSet& reads, Budget& budget, ByteRange range, Tell tell)
+      : BufferedReader(budget), reader_(reader), reads_(reads), range_(range), tell_(std::move(tell)) {}
   std::optional<std::uint64_t> size() const noexcept override { return range_.length; }
 
  protected:
@@ -116,6 +118,7 @@ class PositionedForward final : public BufferedReader {
     const std::uint64_t n = std::min<std::uint64_t>(into.size(), range_.length - fetched_to_);
     reads_.add(range_.offset + fetched_to_, n);
     reader_.read_into(range_.offset + fetched_to_, into.first(n));
+    tell_(range_.offset + fetched_to_, n);
     fetched_to_ += n;
     return n;
   }
@@ -129,6 +132,7 @@ class PositionedForward final : public BufferedReader {
   io::FileReader& reader_;
   io::IntervalSet& reads_;
   ByteRange range_;
+  Tell tell_;
   std::uint64_t fetched_to_ = 0;
 };
 
@@ -177,18 +181,28 @@ ByteView FileInput::bytes(std::uint64_t offset, std::uint64_t length) {
   check_range(reader_.size(), offset, length);
   reads_.add(offset, length);
   if (!reader_.is_mapped()) held_.add(length);
-  if (on_read_ && offset > told_ && offset - told_ >= step_) {
-    told_ = offset;
-    on_read_(offset, reader_.size());
-  }
+  tell(offset, length);
   return reader_.bytes(offset, length);
+}
+
+// Counted, not taken from the offset: a look at the end of the file is no progress through it.
+void FileInput::tell(std::uint64_t offset, std::uint64_t length) {
+  if (!on_read_) return;
+  const bool goes_on = offset >= last_.offset && offset - last_.offset <= last_.length;
+  const std::uint64_t seen = goes_on ? last_.length - (offset - last_.offset) : 0;
+  done_ += length - std::min(length, seen);
+  if (!goes_on || length > seen) last_ = {offset, length};
+  if (done_ - told_ < step_) return;
+  told_ = done_;
+  on_read_(std::min(done_, reader_.size()), reader_.size());
 }
 
 std::unique_ptr<ForwardReader> FileInput::stream() { return stream_of({0, reader_.size()}); }
 
 std::unique_ptr<ForwardReader> FileInput::stream_of(ByteRange range) {
   if (reader_.is_mapped()) return Input::stream_of(range);
-  return std::make_unique<PositionedForward>(reader_, reads_, held_.budget(), range);
+  return std::make_unique<PositionedForward>(reader_, reads_, held_.budget(), range,
+                                             [this](std::uint64_t offset, std::uint64_t length) { tell(offset, length); });
 }
 
 ByteView BufferInput::bytes(std::uint64_t offset, std::uint64_t length) {

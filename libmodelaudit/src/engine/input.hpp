@@ -33,8 +33,8 @@ class Input {
 /// The top-level file; records which ranges were handed out.
 class FileInput final : public Input {
  public:
-  /// Told how far into the file the scan has come, each time it has come a good deal further.
-  using ReadCallback = std::function<void(std::uint64_t furthest, std::uint64_t size)>;
+  /// Told how much of the file the scan has read, each time it has read a good deal more.
+  using ReadCallback = std::function<void(std::uint64_t done, std::uint64_t size)>;
 
   /// `step`: bytes of progress between two calls of `on_read`.
   FileInput(io::FileReader& reader, io::IntervalSet& reads, Budget& budget, ReadCallback on_read, std::uint64_t step)
@@ -45,12 +45,16 @@ class FileInput final : public Input {
   std::unique_ptr<ForwardReader> stream_of(ByteRange range) override;
 
  private:
+  void tell(std::uint64_t offset, std::uint64_t length);
+
   io::FileReader& reader_;
   io::IntervalSet& reads_;
   MemoryCharge held_;
   ReadCallback on_read_;
   std::uint64_t step_;
-  std::uint64_t told_ = 0;
+  ByteRange last_;          ///< handed out
+  std::uint64_t done_ = 0;  ///< bytes handed out, those once only that a window shares with the last
+  std::uint64_t told_ = 0;  ///< of them, at the last call of on_read_
 };
 
 /// Bytes in memory: a host's span, or a decoded child that the object owns.

@@ -207,6 +207,8 @@ void SourceScan::run(ScanReport& report) {
     }
   }
   report.interrupted = report.interrupted || is_interrupted();
+  // A single file was asked for by its name; what lies beside it on the server is not known.
+  if (listing_.is_folder && !report.interrupted) auditor_.judge_families(report);
   if (store_) (void)store_->shrink(options_.store_size);
   std::stable_sort(report.files.begin(), report.files.end(), [](const ScanResult& a, const ScanResult& b) { return a.path < b.path; });
 }
