@@ -262,6 +262,15 @@ TEST_CASE("shards in several folders are one family only when that is said and h
   CHECK(only(report).scanned == 2);
   CHECK(exit_status(report) == 0);
 
+  SECTION("by paths from the working folder") {
+    const fs::path before = fs::current_path();
+    fs::current_path(folder.path());
+    const std::vector<fs::path> relative{"disk1/" + shard_name(1, 2), "disk2/" + shard_name(2, 2)};
+    const ScanReport here = Auditor(options).scan(relative);
+    fs::current_path(before);
+    CHECK(only(here).path == "model-*-of-00002.safetensors");
+    CHECK(exit_status(here) == 0);
+  }
   SECTION("a folder that others can write to") {
     fs::permissions(folder / "disk2", fs::perms::owner_all | fs::perms::group_all);
     const ScanReport doubtful = Auditor(options).scan(named);

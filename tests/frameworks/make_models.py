@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes small harmless model files with the real frameworks, and manifest.tsv beside them.
 
-    make_models.py OUT [--only python,numpy,tables,estimators,torch,tensors,packages]
+    make_models.py OUT [--only python,numpy,tables,estimators,torch,tensors,sharded,packages]
     make_models.py OUT --sample DEST [--limit BYTES]     also copies small ones of each kind to DEST/models (clean) and
                                                          DEST/models_with_code (the others)
 
@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from writers.recorder import CLEAN, WARNING_AT_MOST, Recorder  # noqa: E402
 
 WRITERS = {"python": "python", "numpy": "numpy_files", "tables": "tables", "estimators": "estimators", "torch": "torch_files",
-           "tensors": "tensors", "packages": "packages"}
+           "tensors": "tensors", "sharded": "sharded", "packages": "packages"}
 
 
 def copy_sample(recorder, destination, expectation, limit_bytes):

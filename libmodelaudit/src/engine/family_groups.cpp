@@ -89,8 +89,8 @@ std::string doubt_about(const std::vector<Groups::iterator>& parts) {
   std::set<std::uint64_t> numbers;
   std::size_t shards = 0;
   for (const auto& part : parts) {
-    folders.push_back(part->first.folder);
     for (const Shard& shard : part->second.shards) {
+      folders.push_back(folder_of(fs::absolute(shard.file.path).lexically_normal().string()));
       if (!shard.file.was_named) return "there are shards in these folders that were not named";
       numbers.insert(shard.name.number);
       ++shards;
@@ -99,7 +99,7 @@ std::string doubt_about(const std::vector<Groups::iterator>& parts) {
   }
   if (numbers.size() != shards) return "a number occurs twice";
   if (parts.front()->first.total && numbers.size() != *parts.front()->first.total) return "a shard is missing";
-  if (common_folder(folders).empty()) return "the folders have no folder in common";
+  if (common_folder(folders) == "/") return "the folders have no folder in common";
   return {};
 }
 
