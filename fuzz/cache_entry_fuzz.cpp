@@ -3,6 +3,7 @@
 #include <span>
 
 #include "cache/envelope.hpp"
+#include "cache/replay.hpp"
 #include "result/binary.hpp"
 
 // A record of the cache as a hostile backend would hand it out, and the payload as if its MAC had been right.
@@ -22,5 +23,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!payload) std::abort();
   const auto third = result::from_binary(*payload);
   if (!third || third->result != entry->result || third->trace != entry->trace) std::abort();
+
+  // A hostile recipe is asked again of a file that cannot be read, and of content without a file.
+  using cache::Scope;
+  const Trace& trace = entry->trace;
+  if (!cache::same_recipe(trace, third->trace, Scope::ranges)) std::abort();
+  if (cache::observations_of(trace, Scope::ranges) != cache::observations_of(third->trace, Scope::ranges)) std::abort();
+  if (!trace.ranges.empty() && cache::Replay(-1, "model.bin", Scope::ranges).observe(trace)) {
+    // Ranges without a byte can be read of any file.
+    for (const ByteRange& range : trace.ranges) {
+      if (range.length != 0) std::abort();
+    }
+  }
+  const auto now = cache::Replay(-1, "model.bin", Scope::content).observe(trace);
+  if (now && (!trace.companions.empty() || !trace.listings.empty())) std::abort();
   return 0;
 }

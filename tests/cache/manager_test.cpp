@@ -436,3 +436,37 @@ TEST_CASE("many threads share one manager", "[manager]") {
   CHECK(stats.hits >= 640);
   CHECK(stats.rejected == 0);
 }
+
+TEST_CASE("verify() tells good entries from bad ones and removes only these", "[manager]") {
+  const Workshop shop;
+  {
+    const auto manager = shop.open();
+    for (const char* name : {"a", "b", "c", "d"}) (void)cached(*manager, shop.file(name, name));
+  }
+  const auto records = shop.records();
+  REQUIRE(records.size() == 4);
+  write_bytes(records[0], {});                                                              // cut short
+  fs::copy_file(records[1], records[2], fs::copy_options::overwrite_existing);              // in another's place
+  const auto manager = get_cache_manager(shop.options(), CacheAccess::verify);
+  CacheCheck check = manager->verify();
+  CHECK(check.good == 2);
+  CHECK(check.bad == 2);
+  CHECK(check.removed == 0);
+  CHECK(shop.records() == records);
+  check = manager->verify(true);
+  CHECK(check.removed == 2);
+  CHECK(shop.records() == std::vector<fs::path>{records[1], records[3]});
+  CHECK(manager->verify().bad == 0);
+}
+
+TEST_CASE("verify() needs the key, and makes none", "[manager]") {
+  const Workshop shop;
+  (void)cached(*shop.open(), shop.file("a", "abc"));
+  CacheOptions options = shop.options();
+  options.key_file = shop.folder / "none.key";
+  CHECK_THROWS_AS(get_cache_manager(options, CacheAccess::verify), Error);
+  CHECK_FALSE(fs::exists(options.key_file));
+  options.dir = shop.folder / "nowhere";
+  CHECK(get_cache_manager(options, CacheAccess::verify)->verify().good == 0);
+  CHECK_FALSE(fs::exists(options.dir));
+}

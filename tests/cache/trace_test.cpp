@@ -471,3 +471,43 @@ TEST_CASE("however fast a file is rewritten, no trace is of other bytes than the
     }
   }
 }
+
+TEST_CASE("old entries that are put back say nothing false", "[trace]") {
+  const Scene scene;
+  const fs::path file = scene.shop.file("a.bin", scene.content);
+  (void)scene.scan(file);
+  const fs::path kept = scene.shop.folder / "kept";
+  fs::copy(scene.shop.cache() / "entries-1", kept, fs::copy_options::recursive);
+  const auto put_back = [&] {
+    fs::copy(kept, scene.shop.cache() / "entries-1", fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  };
+  overwrite(file, 5, "new");
+  settle(file);
+  put_back();
+  CHECK(scene.scan(file).findings.at(0).message == "new model");
+  put_back();
+  CHECK(scene.scan(file).cache == CacheUse::identity_hit);
+  CHECK(scene.scan(file).findings.at(0).message == "new model");
+  // Every record in the place of every other one.
+  for (const fs::path& to : scene.shop.records()) {
+    for (const auto& from : fs::recursive_directory_iterator(kept)) {
+      if (!from.is_regular_file()) continue;
+      fs::copy_file(from.path(), to, fs::copy_options::overwrite_existing);
+      CHECK(scene.scan(file).findings.at(0).message == "new model");
+    }
+  }
+}
+
+TEST_CASE("what a scan that read by position had no memory for is not kept", "[trace]") {
+  const Scene scene;
+  Options options = scene.options();
+  options.read = ReadStrategy::positioned;
+  options.limits.memory = (64 << 10) + 1;  // the head, for identification, and no more
+  const fs::path file = scene.shop.file("a.bin", scene.content);
+  const ScanResult result = scene.auditor(options).scan_file(file);
+  CHECK(result.coverage.gaps.at(0).what == "limit: memory for one file");
+  CHECK(scene.shop.records().empty());
+  options.read = ReadStrategy::mapped;
+  CHECK(scene.auditor(options).scan_file(file).findings.size() == 1);
+  CHECK(scene.shop.records().size() == 2);
+}

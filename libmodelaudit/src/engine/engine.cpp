@@ -7,6 +7,8 @@
 namespace modelaudit::engine {
 namespace {
 
+constexpr std::string_view k_memory_limit = "limit: memory for one file";  // Budget::charge_memory()
+
 void fill_result(Session& session, Level& level, std::uint64_t size, ScanResult& result) {
   Outcome& made = level.outcome();
   result.findings = std::move(made.findings);
@@ -27,6 +29,12 @@ void fill_result(Session& session, Level& level, std::uint64_t size, ScanResult&
   for (const ByteRange& range : made.declared.merged()) made.covered.add(range.offset, range.length);
   result.coverage.interpreted = made.covered.total() - result.coverage.declared;
   result.deterministic = session.deterministic && session.cacheable;
+}
+
+/// Positioned reads hold what they read, a mapping does not: only they may meet this limit.
+bool ran_out_of_memory(const ScanResult& result) {
+  const auto& gaps = result.coverage.gaps;
+  return std::any_of(gaps.begin(), gaps.end(), [](const Gap& gap) { return gap.what == k_memory_limit; });
 }
 
 std::uint64_t elapsed_us(std::chrono::steady_clock::time_point since) {
@@ -89,6 +97,8 @@ ScanOutcome Engine::scan_descriptor(const FileScan& file) const {
     if (surroundings) siblings_unchanged = surroundings->finish(outcome.trace);
   }
   outcome.trace.ranges = reads.merged();
+  // Another way of reading the same bytes might say more: not for those who read them so.
+  if (!(*reader)->is_mapped() && ran_out_of_memory(outcome.result)) outcome.result.deterministic = false;
   if (file.need != TraceNeed::none && outcome.result.deterministic) {
     if (auto read = (*reader)->end_digest(outcome.trace.ranges)) {
       outcome.trace.ranges = std::move(read->ranges);
