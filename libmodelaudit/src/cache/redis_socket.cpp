@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 namespace modelaudit::cache {
 namespace {
@@ -38,6 +40,22 @@ struct Question {
   gaicb block{};
 };
 
+/// Keeps a question that was not answered in time until the resolver's thread, which still writes to it, is done.
+void keep_until_answered(std::unique_ptr<Question> question) {
+  struct Waiting {
+    std::mutex mutex;
+    std::vector<std::unique_ptr<Question>> questions;
+  };
+  static auto* const waiting = new Waiting;  // never destroyed: the resolver may outlive main()
+  const std::lock_guard lock(waiting->mutex);
+  std::erase_if(waiting->questions, [](const auto& asked) {
+    if (gai_error(&asked->block) == EAI_INPROGRESS) return false;
+    if (asked->block.ar_result != nullptr) freeaddrinfo(asked->block.ar_result);
+    return true;
+  });
+  waiting->questions.push_back(std::move(question));
+}
+
 Result<AddressList> resolve(const RedisOptions& options, Clock::time_point deadline) {
   auto question = std::make_unique<Question>();
   question->host = options.host;
@@ -59,7 +77,7 @@ Result<AddressList> resolve(const RedisOptions& options, Clock::time_point deadl
     (void)gai_suspend(list, 1, &wait);
   }
   if (gai_error(&question->block) == EAI_INPROGRESS && gai_cancel(&question->block) == EAI_NOTCANCELED) {
-    (void)question.release();  // the resolver's thread still writes to it: some bytes are lost, at most one a pause
+    keep_until_answered(std::move(question));
     return k_too_late;
   }
   AddressList addresses(question->block.ar_result);
