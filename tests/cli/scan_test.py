@@ -33,6 +33,34 @@ class ScanTest(CliTest):
         self.assertEqual(done.status, 0)
         self.assertEqual([f["path"] for f in done.json["files"]], ["a.pkl", "b.pkl"])
 
+    def test_a_missing_shard_makes_the_report_inconclusive(self):
+        for number in (1, 3):
+            self.write(f"m/model-0000{number}-of-00003.bin", BENIGN)
+        done = self.run_cli("-f", "json", "m")
+        self.assertEqual(done.status, 2)
+        [family] = done.json["families"]
+        self.assertEqual(family["path"], "m/model-*-of-00003.bin")
+        self.assertEqual(family["missing"], ["model-00002-of-00003.bin"])
+        self.assertEqual([f["verdict"] for f in done.json["files"]], ["clean", "clean"])
+        self.assertIn("1 of 3 shards is not there: model-00002-of-00003.bin", self.run_cli("m").text)
+        self.write("m/model-00002-of-00003.bin", BENIGN)
+        self.assertEqual(self.run_cli("m").status, 0)
+        self.assertEqual(self.run_cli("m/model-00001-of-00003.bin").status, 0)
+        os.remove(os.path.join(self.dir, "m/model-00003-of-00003.bin"))
+        self.assertEqual(self.run_cli("m/model-00001-of-00003.bin").status, 2)
+        self.write("m/model-00003-of-00003.bin", EVIL)
+        self.assertEqual(self.run_cli("m").status, 1)
+
+    def test_shards_in_several_folders_are_one_model_when_that_is_said(self):
+        paths = [f"disk{number}/model-0000{number}-of-00002.bin" for number in (1, 2)]
+        for path in paths:
+            self.write(path, BENIGN)
+            os.chmod(os.path.join(self.dir, os.path.dirname(path)), 0o700)
+        self.assertEqual(self.run_cli(*paths).status, 2)
+        done = self.run_cli("-f", "json", "--assume-shard-family", *paths)
+        self.assertEqual(done.status, 0)
+        self.assertEqual([f["path"] for f in done.json["families"]], ["model-*-of-00002.bin"])
+
     def test_folders_are_walked_hidden_files_too(self):
         self.write("m/a.pkl", BENIGN)
         self.write("m/.hidden/evil.pkl", EVIL)
