@@ -253,7 +253,8 @@ std::optional<ShardFamily> lone_gguf_part(const FamilyFile& file) {
   family.missing_count = *count - 1;
   Location where;
   where.path = file.shown;
-  family.gaps.push_back({GapKind::missing, fmt::format("one of {} parts by its own keys, but its name does not number it: the others cannot be found", *count), std::move(where)});
+  std::string what = fmt::format("one of {} parts by its own keys, but its name does not number it: the others cannot be found", *count);
+  family.gaps.push_back({GapKind::missing, std::move(what), std::move(where)});
   return family;
 }
 

@@ -21,11 +21,13 @@ constexpr std::array k_patterns{
     ShardPattern{.kind = "gguf", .lead = "-", .tail = ".gguf"},
     ShardPattern{.kind = "tensorflow-h5", .lead = "-", .tail = ".h5", .index_tail = ".h5.index.json"},
     ShardPattern{.kind = "flax", .lead = "-", .tail = ".msgpack", .index_tail = ".msgpack.index.json"},
-    ShardPattern{.kind = "tensorflow-checkpoint", .lead = ".data-", .tail = "", .first = 0, .index_tail = ".index", .needs_index = true, .opaque = true},
+    ShardPattern{.kind = "tensorflow-checkpoint", .lead = ".data-", .tail = "", .first = 0, .index_tail = ".index",
+                 .needs_index = true, .opaque = true},
     ShardPattern{.kind = "consolidated", .prefix = "consolidated", .lead = ".", .has_total = false, .tail = ".pth", .first = 0},
     ShardPattern{.kind = "consolidated", .prefix = "consolidated", .lead = ".", .has_total = false, .tail = ".safetensors", .first = 0},
     ShardPattern{.kind = "mlc", .prefix = "params_shard_", .lead = "", .has_total = false, .tail = ".bin", .first = 0, .opaque = true},
-    ShardPattern{.kind = "keras", .lead = "_", .has_total = false, .tail = ".weights.h5", .first = 0, .index_tail = ".weights.json", .counts_only_with_index = true},
+    ShardPattern{.kind = "keras", .lead = "_", .has_total = false, .tail = ".weights.h5", .first = 0,
+                 .index_tail = ".weights.json", .counts_only_with_index = true},
     ShardPattern{.kind = "keras-weights", .prefix = "model_weights_", .lead = "", .has_total = false, .tail = ".h5", .may_have_gaps = true},
 };
 

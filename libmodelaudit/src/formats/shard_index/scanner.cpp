@@ -144,8 +144,8 @@ class ShardIndexScan final : layout::IndexObserver, layout::HeaderObserver {
     }
     context_.metadata("shard_bytes", std::to_string(bytes));
     if (absent.count > 0) {
-      const std::string all = std::to_string(files_.size());
-      context_.inconclusive(GapKind::missing, std::to_string(absent.count) + " of the " + all + " files that the index names are absent: " + absent.text(), {});
+      const std::string counts = std::to_string(absent.count) + " of the " + std::to_string(files_.size());
+      context_.inconclusive(GapKind::missing, counts + " files that the index names are absent: " + absent.text(), {});
     }
     if (unreadable.count > 0) {
       context_.inconclusive(GapKind::corrupt, "headers of shards that cannot be read: " + unreadable.text(), {});
