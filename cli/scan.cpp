@@ -30,6 +30,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr double k_timeout_s = 3600;
 constexpr std::size_t k_policy_file_max = std::size_t{1} << 20;
 
 /// What the command line said, as it said it.
@@ -40,7 +41,7 @@ struct ScanWords {
   bool strict = false;
   bool deep = false;
   bool assume_shard_family = false;
-  double timeout_s = 3600;
+  std::optional<double> timeout_s;
   std::string max_size;
   std::vector<std::string> scanners;
   std::vector<std::string> excluded_scanners;
@@ -74,10 +75,9 @@ void declare(CLI::App& app, ScanWords& words) {
   app.add_flag("--deep", words.deep, "Sweep weight regions too, not only their bounds");
   app.add_flag("--assume-shard-family", words.assume_shard_family,
                "Take shards named one by one in several folders for one model");
-  app.add_option("-t,--timeout", words.timeout_s, "Time limit for each file")
+  app.add_option("-t,--timeout", words.timeout_s, "Time limit for each file (default: 3600); no file is begun after it")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.001, 1e7))
-      ->capture_default_str();
+      ->check(CLI::Range(0.001, 1e7));
   app.add_option("--max-size", words.max_size, "Do not scan larger files (10GB, 1.5TB)")->type_name("SIZE");
   app.add_option("--scanners", words.scanners, "Use these scanners only")
       ->type_name("ID,...")
@@ -148,7 +148,7 @@ Policy policy_of(const ScanWords& words) {
 }
 
 std::chrono::milliseconds time_limit_of(const ScanWords& words) {
-  return std::chrono::milliseconds(static_cast<std::int64_t>(words.timeout_s * 1000));
+  return std::chrono::milliseconds(static_cast<std::int64_t>(words.timeout_s.value_or(k_timeout_s) * 1000));
 }
 
 CacheVerify verify_level(const std::string& word) {
@@ -162,6 +162,7 @@ Options options_of(const ScanWords& words) {
   options.deep = words.deep;
   options.assume_shard_family = words.assume_shard_family;
   options.limits.time = time_limit_of(words);
+  if (words.timeout_s) options.total_time = options.limits.time;
   if (!words.max_size.empty()) options.limits.file_size = parse_size(words.max_size);
   options.scanners = words.scanners;
   options.excluded_scanners = words.excluded_scanners;

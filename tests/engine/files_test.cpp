@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <thread>
 
 #include "engine/engine.hpp"
 #include "engine/toy_scanner.hpp"
@@ -207,4 +209,27 @@ TEST_CASE("a trace holds exactly what was handed out, merged, and the questions 
     CHECK(outcome.trace.questions == std::vector<NameQuestion>{{".pt", false}, {".toy", true}});
     CHECK(outcome.trace.identity.size == (1 << 20) + 3);
   }
+}
+
+TEST_CASE("after the time limit over all files none is begun, and the report says how many are missing", "[files]") {
+  const TemporaryFolder folder;
+  for (const char* name : {"a.toy", "b.toy", "c.toy"}) folder.write(name, "TOY EVIL");
+  Options options = plain_options();
+  options.threads = 1;
+  options.total_time = std::chrono::milliseconds{20};
+  const auto slow = [](ScanContext& context) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{40});
+    ToyModels::report_evil(context);
+  };
+  const ScanReport report = ToyModels(options, slow).auditor().scan(folder.path());
+  REQUIRE(report.errors.size() == 1);
+  CHECK(report.errors[0].code == Errc::timed_out);
+  CHECK(report.errors[0].message.find("2 of 3 files") != std::string::npos);
+  // The one that was begun is finished.
+  REQUIRE(report.files.size() == 1);
+  CHECK(report.verdict() == Verdict::malicious);
+  options.total_time = std::chrono::milliseconds{0};
+  const ScanReport none = ToyModels(options, slow).auditor().scan(folder.path());
+  CHECK(none.files.empty());
+  CHECK(none.verdict() == Verdict::inconclusive);
 }

@@ -77,6 +77,9 @@ struct Options {
   bool strict = false;    ///< unknown files inside folders are inconclusive too; cached results are verified by content
   bool deep = false;      ///< sweep declared weight regions
   unsigned threads = 0;   ///< for folders; 0: one per core
+  /// Of one scan() over all its targets: what was not begun by then is left out, with an entry of ScanReport::errors that
+  /// says so. It never cuts into a file (Limits::time does). Nothing: no limit.
+  std::optional<std::chrono::milliseconds> total_time;
   ReadStrategy read = ReadStrategy::automatic;
   LargeFileOptions large;
   /// Files named one by one in several folders are taken for one family of shards, where the folders are the user's

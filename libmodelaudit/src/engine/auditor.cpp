@@ -58,6 +58,7 @@ using Clock = std::chrono::steady_clock;
 struct Run {
   ProgressCallback progress;
   std::optional<Clock::time_point> deadline;  ///< for all files together, beside the limit for each
+  std::optional<Clock::time_point> begin_until;  ///< no file is begun after it
 };
 
 std::uint64_t microseconds_since(Clock::time_point started) {
@@ -174,7 +175,7 @@ void Auditor::Impl::scan_all(const std::vector<engine::WalkedFile>& files, const
     run.progress({file.shown, done.load(), files.size(), bytes, total});
   };
   const auto work = [&] {
-    while (!options.stop.stop_requested()) {
+    while (!options.stop.stop_requested() && (!run.begin_until || Clock::now() < *run.begin_until)) {
       const std::size_t i = next.fetch_add(1);
       if (i >= files.size()) return;
       const auto on_read = [&](std::uint64_t furthest, std::uint64_t total) { tell(files[i], furthest, total); };
@@ -189,7 +190,7 @@ void Auditor::Impl::scan_all(const std::vector<engine::WalkedFile>& files, const
   for (std::size_t i = 1; i < workers; ++i) threads.emplace_back(work);
   work();
   threads.clear();
-  // Files that an interruption kept from being begun are no results.
+  // Files that an interruption or the time limit kept from being begun are no results.
   std::erase_if(results, [](const ScanResult& result) { return result.path.empty(); });
 }
 
@@ -228,7 +229,9 @@ ScanReport Auditor::scan(std::span<const std::filesystem::path> paths) const {
 }
 
 ScanReport Auditor::scan(std::span<const Target> targets) const {
-  return impl_->scan_targets(targets, {impl_->options.progress, std::nullopt});
+  Run run{impl_->options.progress, std::nullopt, std::nullopt};
+  if (impl_->options.total_time) run.begin_until = Clock::now() + *impl_->options.total_time;
+  return impl_->scan_targets(targets, run);
 }
 
 ScanReport Auditor::Impl::scan_targets(std::span<const Target> targets, const Run& run) const {
@@ -240,6 +243,12 @@ ScanReport Auditor::Impl::scan_targets(std::span<const Target> targets, const Ru
   const std::uint64_t hashed_before = bytes_hashed();
   scan_all(files, run, results);
   report.bytes_hashed = bytes_hashed() - hashed_before;
+  const std::size_t left_out = files.size() - results.size();
+  if (left_out > 0 && !options.stop.stop_requested()) {
+    report.errors.push_back({files.front().shown, Errc::timed_out,
+                             "the time limit was reached: " + std::to_string(left_out) + " of " + std::to_string(files.size()) +
+                                 " files were not scanned; allow more time (--timeout)"});
+  }
   std::size_t at = 0;
   for (ScanResult& result : results) {
     while (files[at].shown != result.path) ++at;
@@ -319,7 +328,7 @@ ScanResult Auditor::scan_large_file(const std::filesystem::path& path, ProgressC
 
 ScanReport Auditor::scan_advanced_large_file(const std::filesystem::path& path, ProgressCallback progress,
                                              std::chrono::milliseconds time_limit) const {
-  const Run run{std::move(progress), Clock::now() + time_limit};
+  const Run run{std::move(progress), Clock::now() + time_limit, std::nullopt};
   std::vector<Target> targets;
   for (const std::filesystem::path& file : engine::family_of(path)) targets.push_back({file, {}, {}, false, {}});
   ScanReport report = impl_->scan_targets(targets, run);
