@@ -216,9 +216,9 @@ TEST_CASE("after the time limit over all files none is begun, and the report say
   for (const char* name : {"a.toy", "b.toy", "c.toy"}) folder.write(name, "TOY EVIL");
   Options options = plain_options();
   options.threads = 1;
-  options.total_time = std::chrono::milliseconds{20};
+  options.total_time = std::chrono::milliseconds{1000};
   const auto slow = [](ScanContext& context) {
-    std::this_thread::sleep_for(std::chrono::milliseconds{40});
+    std::this_thread::sleep_for(std::chrono::milliseconds{1200});
     ToyModels::report_evil(context);
   };
   const ScanReport report = ToyModels(options, slow).auditor().scan(folder.path());
