@@ -115,7 +115,8 @@ class ServerTest(MlflowTest):
     def test_answers_that_are_errors(self):
         self.assertIn("HTTP 403", self.error_of("models:/forbidden/1"))
         self.assertIn("HTTP 429", self.error_of("models:/busy/1"))
-        self.assertIn("--serve-artifacts", self.error_of("models:/not-served/1"))
+        # After this call GCC 12's LeakSanitizer crashes in its own code, why is not known; valgrind finds no leak in it.
+        self.assertIn("--serve-artifacts", self.error_of("models:/not-served/1", ASAN_OPTIONS="detect_leaks=0"))
         self.assertIn("redirect", self.error_of("models:/redirect-loop/1"))
         for model in ("html", "not-json", "two-uris", "odd-size", "odd-list"):
             self.assertIn("does not answer as MLflow does", self.error_of(f"models:/{model}/1"), model)
